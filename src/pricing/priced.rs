@@ -1,0 +1,46 @@
+//! Findings with their price.
+
+use serde::{Deserialize, Serialize};
+
+use crate::business_metrics::MicroDollars;
+use crate::oracle::{Check, Code};
+
+/// The price of one scenario's findings. Planted findings are priced like any other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PricedRun {
+    /// What was seen in the run itself.
+    pub observed: Losses,
+    /// What it means at the scale of the scenario's `[business]` and its time to repair. `cost_usd` is this one's
+    /// `customer` or `vendor` line, whichever is larger; the two are never added.
+    pub at_scale: Losses,
+    /// Finding by finding.
+    pub findings: Vec<PricedFinding>,
+    /// The `cost` expectations.
+    pub checks: Vec<Check>,
+    /// `cost_usd`.
+    pub cost_usd: MicroDollars,
+}
+
+/// Two lines that are never added: what the customers lose and what the vendor loses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Losses {
+    /// Loss of the customers (benchmark rates).
+    pub customer: MicroDollars,
+    /// Loss of the vendor (breach, service credits, churn, support, engineering).
+    pub vendor: MicroDollars,
+}
+
+/// One finding's price.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PricedFinding {
+    /// The finding's code.
+    pub code: Code,
+    /// The model, such as `breach (anchored)`.
+    pub model: String,
+    /// As observed.
+    pub observed: Losses,
+    /// At scale.
+    pub at_scale: Losses,
+    /// How the numbers came about, one sentence with every input.
+    pub basis: String,
+}

@@ -1,0 +1,86 @@
+//! The report's model: what `report.json` holds and every renderer reads.
+
+use serde::{Deserialize, Serialize};
+
+use crate::observe::{EndReason, Header, UndoRecord};
+use crate::oracle::{Judgement, Verdict};
+use crate::pricing::{Losses, PricedRun};
+
+/// Version of `report.json`.
+pub const REPORT_SCHEMA_VERSION: u32 = 1;
+
+/// One run of several scenarios.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// [`REPORT_SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// This program's version.
+    pub tool_version: String,
+    /// Wall-clock start of the first scenario, RFC 3339.
+    pub started_at: String,
+    /// The worst of the scenarios.
+    pub verdict: Verdict,
+    /// The scenarios, in the order of their paths.
+    pub scenarios: Vec<ScenarioReport>,
+    /// Scenarios that the harness could not run.
+    pub troubles: Vec<Trouble>,
+    /// Sums over all scenarios.
+    pub totals: Totals,
+    /// The first thing to look at, one sentence.
+    pub first_look: String,
+}
+
+/// One scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioReport {
+    /// What it was; `header.toml` holds its text.
+    pub header: Header,
+    /// The scenario's own words.
+    pub why: String,
+    /// Labels.
+    pub tags: Vec<String>,
+    /// The final verdict, cost conditions included.
+    pub verdict: Verdict,
+    /// Why, worst first.
+    pub reasons: Vec<String>,
+    /// The oracle's word.
+    pub judgement: Judgement,
+    /// The price.
+    pub price: PricedRun,
+    /// How it ended.
+    pub end: EndReason,
+    /// Wall-clock length, microseconds.
+    pub took_us: u64,
+    /// What was undone, and how; clean-up has a verdict of its own.
+    pub undo: Vec<UndoRecord>,
+    /// Whether every undo held.
+    pub clean: bool,
+}
+
+/// A scenario that could not be run: harness trouble, not a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// The scenario.
+    pub scenario: String,
+    /// What went wrong, and what to do.
+    pub message: String,
+}
+
+/// Sums over all scenarios of a run. Planted findings are not in the money here.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Scenarios that passed, planted ones that were caught included.
+    pub passed: u64,
+    /// Scenarios that failed.
+    pub failed: u64,
+    /// Scenarios that could not be decided.
+    pub inconclusive: u64,
+    /// Planted bugs that were caught.
+    pub planted_caught: u64,
+    /// Unplanted losses at scale, the largest single scenario's.
+    pub worst: Losses,
+    /// Rows compared with their asker.
+    pub rows_checked: u64,
+    /// Foreign rows.
+    pub leaked_rows: u64,
+}
