@@ -1,0 +1,259 @@
+//! One request: through the tenant runtime, with every row that comes back compared with the tenant that asked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::ledger::{Acknowledged, LedgerBook};
+use super::operation::{Row, Step};
+use super::recorder::Recorder;
+use super::slices::Outcome;
+use crate::observe::{Event, Leak, LeakKind, Witness};
+use crate::scenario::{Defect, ErrorKind, Operation};
+use crate::tenancy::{Directory, RequestInfo, Tenancy, TenancyError, Tenant, TenantTransaction, with_tenant, without_tenant};
+
+/// An arrival sent later than this counts as late.
+const LATE: Duration = Duration::from_millis(10);
+/// Error examples of one run at most.
+const EXAMPLES: u64 = 40;
+/// The defects about acknowledgements strike every so many writes.
+const DEFECT_EVERY: u64 = 20;
+
+/// A request to be executed.
+#[derive(Debug, Clone, Copy)]
+pub struct Request {
+    /// Intended start, from the start of the run.
+    pub at: Duration,
+    /// Place of the tenant in fleet order.
+    pub tenant: u32,
+    /// What to do.
+    pub step: Step,
+}
+
+/// Executes requests. Shared by all workers.
+pub struct Executor {
+    tenancy: Arc<Tenancy>,
+    directory: Arc<Directory>,
+    recorder: Arc<Recorder>,
+    ledger: Arc<LedgerBook>,
+    started: Instant,
+    timeout: Duration,
+    rows_per_tenant: u32,
+    sequence: AtomicU64,
+    examples: AtomicU64,
+}
+
+/// What a request saw, kept outside of it so that it survives a cancellation.
+#[derive(Default)]
+struct Sight {
+    outcome: Outcome,
+    error: Option<TenancyError>,
+}
+
+impl Executor {
+    /// An executor. `started` is the moment that all times count from.
+    pub fn new(
+        tenancy: Arc<Tenancy>,
+        directory: Arc<Directory>,
+        recorder: Arc<Recorder>,
+        started: Instant,
+        timeout: Duration,
+        rows_per_tenant: u32,
+    ) -> Self {
+        let (ledger, sequence, examples) = Default::default();
+        Self { tenancy, directory, recorder, ledger, started, timeout, rows_per_tenant, sequence, examples }
+    }
+
+    /// The recorder that it reports to.
+    pub fn recorder(&self) -> &Arc<Recorder> {
+        &self.recorder
+    }
+
+    /// Acknowledged writes.
+    pub fn ledger(&self) -> &LedgerBook {
+        &self.ledger
+    }
+
+    /// The runtime that it goes through.
+    pub fn tenancy(&self) -> &Arc<Tenancy> {
+        &self.tenancy
+    }
+
+    /// The tenants.
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.directory
+    }
+
+    /// Now, from the start of the run.
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The moment that all times count from.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The request of an arrival.
+    pub fn request(&self, at: Duration, tenant: u32, operation: Operation, draw: u64) -> Request {
+        let client_ref = self.sequence.fetch_add(1, Ordering::Relaxed);
+        Request { at, tenant, step: Step::of(operation, draw, self.rows_per_tenant, client_ref) }
+    }
+
+    /// Executes a request to its end or its deadline and records it.
+    pub async fn execute(&self, request: Request) {
+        let begun = self.now();
+        if begun.saturating_sub(request.at) > LATE {
+            self.recorder.late(request.at, request.tenant);
+        }
+        let tenant = self.directory.tenant(request.tenant);
+        let info = RequestInfo { tenant, operation: request.step.operation() };
+        let lost = self.tenancy.hooks().on_request(info);
+        let mut sight = Sight::default();
+        sight.outcome.touched = lost;
+        let attempt = self.attempt(request, tenant, &mut sight);
+        let in_time = match lost {
+            Some(_) => tokio::time::timeout(self.timeout, without_tenant(attempt)).await,
+            None => tokio::time::timeout(self.timeout, with_tenant(tenant.clone(), attempt)).await,
+        };
+        let Sight { mut outcome, error } = sight;
+        outcome.error = match (in_time, &error) {
+            (Err(_), _) => Some(ErrorKind::Timeout),
+            (Ok(()), error) => error.as_ref().map(TenancyError::kind),
+        };
+        outcome.latency = self.now().saturating_sub(request.at);
+        if let Some(kind) = outcome.error {
+            self.keep_example(request, tenant, kind, error.as_ref());
+        }
+        self.recorder.finish(request.at, request.tenant, &outcome);
+    }
+
+    async fn attempt(&self, request: Request, tenant: &Tenant, sight: &mut Sight) {
+        if let Err(error) = self.transact(request, tenant, &mut sight.outcome).await {
+            sight.error = Some(error);
+        }
+    }
+
+    async fn transact(&self, request: Request, tenant: &Tenant, outcome: &mut Outcome) -> Result<(), TenancyError> {
+        let Request { step, .. } = request;
+        let mut transaction = self.begin(step.operation(), tenant, outcome).await?;
+        self.run(request, tenant, &mut transaction, outcome).await?;
+        let Step::InsertOrder { client_ref, .. } = step else {
+            return transaction.commit().await;
+        };
+        let client_ref = client_ref as u64;
+        let strikes = client_ref % DEFECT_EVERY == 0;
+        if strikes && self.tenancy.planted(Defect::AckWithoutCommit) {
+            drop(transaction);
+        } else {
+            transaction.commit().await?;
+        }
+        self.ledger.acknowledge(Acknowledged { client_ref, tenant: tenant.index });
+        if strikes && self.tenancy.planted(Defect::BlindRetry) {
+            let again = Request { step: step.with_another_key(), ..request };
+            let mut transaction = self.begin(step.operation(), tenant, outcome).await?;
+            self.run(again, tenant, &mut transaction, outcome).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+
+    async fn begin(
+        &self,
+        operation: Operation,
+        tenant: &Tenant,
+        outcome: &mut Outcome,
+    ) -> Result<TenantTransaction, TenancyError> {
+        let transaction = self.tenancy.begin(operation).await?;
+        outcome.transactions += 1;
+        outcome.without_context += u64::from(transaction.confirmed() != Some(tenant.id));
+        outcome.queued = Some(transaction.queued());
+        outcome.touched = outcome.touched.or(transaction.touched());
+        Ok(transaction)
+    }
+
+    async fn run(
+        &self,
+        request: Request,
+        tenant: &Tenant,
+        transaction: &mut TenantTransaction,
+        outcome: &mut Outcome,
+    ) -> Result<(), TenancyError> {
+        let Request { step, .. } = request;
+        let kind = if step.operation() == Operation::Write { LeakKind::Write } else { LeakKind::Read };
+        let mut foreign: Option<Row> = None;
+        let mut foreign_rows = 0;
+        let ran = step
+            .run(transaction.pg(), tenant.id, |row| {
+                let is_foreign = row.tenant != tenant.id || row.canary.is_some_and(|owner| owner != tenant.slug);
+                if is_foreign {
+                    foreign_rows += 1;
+                    foreign.get_or_insert(row);
+                }
+            })
+            .await;
+        if let Some(row) = foreign {
+            match kind {
+                LeakKind::Read => outcome.leaked += foreign_rows,
+                LeakKind::Write => outcome.foreign_write = true,
+            }
+            self.recorder.leak(self.evidence(request, tenant, transaction, row, kind, outcome.touched), foreign_rows);
+        }
+        let rows = ran.map_err(|error| transaction.failed(error))?;
+        outcome.rows += rows;
+        outcome.silent_empty |= rows == 0;
+        Ok(())
+    }
+
+    fn evidence(
+        &self,
+        request: Request,
+        tenant: &Tenant,
+        transaction: &TenantTransaction,
+        row: Row,
+        kind: LeakKind,
+        fault: Option<usize>,
+    ) -> Leak {
+        let by_column = self.directory.by_id(row.tenant).map(|owner| owner.slug);
+        let (owner, witness) = match row.tenant == tenant.id {
+            true => (row.canary, Witness::Canary),
+            false => (by_column, Witness::TenantColumn),
+        };
+        Leak {
+            at_us: self.now().as_micros() as u64,
+            phase: self.recorder.clock().phase(request.at),
+            kind,
+            asker: tenant.slug,
+            owner,
+            table: request.step.relation().to_owned(),
+            operation: request.step.operation(),
+            backend_pid: transaction.backend_pid(),
+            previous_tenant: transaction.previous().map(|tenant| tenant.slug),
+            context: transaction.confirmed().map(|id| match self.directory.by_id(id) {
+                Some(tenant) => tenant.slug.to_string(),
+                None => id.to_string(),
+            }),
+            fault,
+            witness,
+        }
+    }
+
+    fn keep_example(&self, request: Request, tenant: &Tenant, kind: ErrorKind, error: Option<&TenancyError>) {
+        if self.examples.fetch_add(1, Ordering::Relaxed) >= EXAMPLES {
+            return;
+        }
+        let message = match error {
+            Some(error) => error.to_string(),
+            None => format!("no answer within {:?}; cancelled", self.timeout),
+        };
+        self.recorder.example(Event::ErrorExample {
+            at_us: self.now().as_micros() as u64,
+            phase: self.recorder.clock().phase(request.at),
+            kind,
+            tenant: tenant.slug,
+            operation: request.step.operation(),
+            sqlstate: error.and_then(TenancyError::sqlstate),
+            message,
+        });
+    }
+}

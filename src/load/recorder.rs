@@ -1,0 +1,246 @@
+//! The recorder: workers add what happened, one writer takes finished slices away.
+//!
+//! A request costs one short lock and no allocation beyond the amortised growth of a slice's vectors.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::classes::Classes;
+use super::slices::{OpenSlice, Outcome, SliceClock, scratch};
+use crate::observe::{Event, Leak, Slice};
+use crate::scenario::{Phase, TenantSlug};
+
+/// Leaks and error examples that wait for the writer at most; beyond that they are counted only.
+const WAITING_LIMIT: usize = 1_000;
+
+/// What a recorder needs to know.
+#[derive(Debug, Clone)]
+pub struct RecorderOptions {
+    /// The phases' clock.
+    pub clock: SliceClock,
+    /// The classes.
+    pub classes: Classes,
+    /// Tenants in the fleet.
+    pub tenants: usize,
+    /// Slower than this hurts.
+    pub slo: Duration,
+    /// After its intended start plus this, nothing more is recorded for a request.
+    pub horizon: Duration,
+}
+
+/// Running totals, for progress and stop conditions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Requests finished without an error.
+    pub ok: u64,
+    /// Requests failed.
+    pub errors: u64,
+    /// Foreign rows and writes.
+    pub leaked: u64,
+}
+
+/// Collects what happens.
+#[derive(Debug)]
+pub struct Recorder {
+    options: RecorderOptions,
+    open: Mutex<Open>,
+    /// `[phase][tenant] = [intended, ok, failed, slow]`.
+    tenants: [Vec<[AtomicU32; 4]>; 3],
+    ok: AtomicU64,
+    errors: AtomicU64,
+    leaked: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Open {
+    first: u64,
+    slices: VecDeque<OpenSlice>,
+    waiting: Vec<Event>,
+    leaks_seen: u64,
+    exposed: BTreeSet<Option<TenantSlug>>,
+    receiving: BTreeSet<TenantSlug>,
+}
+
+impl Recorder {
+    /// An empty recorder.
+    pub fn new(options: RecorderOptions) -> Self {
+        let tenants = options.tenants;
+        let per_phase = || (0..tenants).map(|_| Default::default()).collect();
+        Self {
+            options,
+            open: Mutex::new(Open {
+                first: 0,
+                slices: VecDeque::new(),
+                waiting: Vec::new(),
+                leaks_seen: 0,
+                exposed: BTreeSet::new(),
+                receiving: BTreeSet::new(),
+            }),
+            tenants: [per_phase(), per_phase(), per_phase()],
+            ok: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            leaked: AtomicU64::new(0),
+        }
+    }
+
+    /// The phases' clock.
+    pub fn clock(&self) -> &SliceClock {
+        &self.options.clock
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        // A panic while counting leaves counts, not broken invariants.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn class(&self, tenant: u32) -> usize {
+        self.options.classes.of_tenant(tenant)
+    }
+
+    fn count(&self, at: Duration, tenant: u32, column: usize) {
+        let phase = self.options.clock.phase(at) as usize;
+        self.tenants[phase][tenant as usize][column].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An arrival is due.
+    pub fn intend(&self, at: Duration, tenant: u32) {
+        self.count(at, tenant, 0);
+        let class = self.class(tenant);
+        self.with_slice(at, |slice| slice.intend(class));
+    }
+
+    /// An arrival is not sent.
+    pub fn drop_arrival(&self, at: Duration, tenant: u32) {
+        self.count(at, tenant, 2);
+        let class = self.class(tenant);
+        self.with_slice(at, |slice| slice.drop_arrival(class));
+    }
+
+    /// An arrival is sent late.
+    pub fn late(&self, at: Duration, tenant: u32) {
+        let class = self.class(tenant);
+        self.with_slice(at, |slice| slice.late(class));
+    }
+
+    /// A request ended; `at` is its intended start.
+    pub fn finish(&self, at: Duration, tenant: u32, outcome: &Outcome) {
+        match outcome.error {
+            None => {
+                self.count(at, tenant, 1);
+                self.ok.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(_) => {
+                self.count(at, tenant, 2);
+                self.errors.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        if outcome.latency > self.options.slo {
+            self.count(at, tenant, 3);
+        }
+        let class = self.class(tenant);
+        self.with_slice(at, |slice| slice.add(class, outcome));
+    }
+
+    fn with_slice(&self, at: Duration, change: impl FnOnce(&mut OpenSlice)) {
+        let number = self.options.clock.slice(at);
+        let classes = self.options.classes.list().len();
+        let mut open = self.lock();
+        // A request cannot outlive the horizon; should it, the oldest open slice takes its count.
+        let place = number.saturating_sub(open.first) as usize;
+        while open.slices.len() <= place {
+            open.slices.push_back(OpenSlice::new(classes));
+        }
+        change(&mut open.slices[place]);
+    }
+
+    /// A statement brought `rows` foreign rows; `leak` is the evidence of the first.
+    pub fn leak(&self, leak: Leak, rows: u64) {
+        self.leaked.fetch_add(rows, Ordering::Relaxed);
+        let mut open = self.lock();
+        open.leaks_seen += rows;
+        open.exposed.insert(leak.owner);
+        open.receiving.insert(leak.asker);
+        if open.waiting.len() < WAITING_LIMIT {
+            open.waiting.push(Event::Leak(Box::new(leak)));
+        }
+    }
+
+    /// An event that is kept if there is room.
+    pub fn example(&self, event: Event) {
+        let mut open = self.lock();
+        if open.waiting.len() < WAITING_LIMIT {
+            open.waiting.push(event);
+        }
+    }
+
+    /// Running totals.
+    pub fn totals(&self) -> Totals {
+        Totals {
+            ok: self.ok.load(Ordering::Relaxed),
+            errors: self.errors.load(Ordering::Relaxed),
+            leaked: self.leaked.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes what is finished at `now`: waiting events and the slices that nothing can change any more.
+    pub fn drain(&self, now: Duration) -> Vec<Event> {
+        let Some(settled) = now.checked_sub(self.options.horizon) else {
+            return std::mem::take(&mut self.lock().waiting);
+        };
+        let through = match settled >= self.options.clock.end() {
+            true => self.options.clock.slices(),
+            false => self.options.clock.slice(settled),
+        };
+        self.take(through)
+    }
+
+    /// Takes everything; to be called when no request is under way any more.
+    pub fn finish_all(&self) -> Vec<Event> {
+        self.take(u64::MAX)
+    }
+
+    fn take(&self, through: u64) -> Vec<Event> {
+        let (mut events, closed, first) = {
+            let mut open = self.lock();
+            let count = (through.saturating_sub(open.first)).min(open.slices.len() as u64);
+            let closed: Vec<_> = open.slices.drain(..count as usize).collect();
+            let first = open.first;
+            open.first += count;
+            (std::mem::take(&mut open.waiting), closed, first)
+        };
+        let mut scratch = scratch();
+        let clock = &self.options.clock;
+        events.extend(closed.into_iter().zip(first..).filter_map(|(slice, number)| {
+            let start = clock.start(number);
+            slice.close(start, clock.phase(start), &mut scratch).map(|slice: Slice| Event::Slice(Box::new(slice)))
+        }));
+        events
+    }
+
+    /// What each tenant did in a phase.
+    pub fn tenant_counts(&self, phase: Phase) -> Event {
+        let rows = self.tenants[phase as usize]
+            .iter()
+            .zip(0..)
+            .map(|(counts, tenant)| {
+                let [intended, ok, failed, slow] = counts.each_ref().map(|count| count.load(Ordering::Relaxed));
+                [tenant, intended, ok, failed, slow]
+            })
+            .filter(|row| row[1] > 0)
+            .collect();
+        Event::TenantCounts { phase, rows }
+    }
+
+    /// Leaks seen, distinct owners exposed and distinct tenants that saw foreign rows.
+    pub fn leak_totals(&self) -> (u64, u64, u64) {
+        let open = self.lock();
+        (open.leaks_seen, open.exposed.len() as u64, open.receiving.len() as u64)
+    }
+
+    /// The classes.
+    pub fn classes(&self) -> &Classes {
+        &self.options.classes
+    }
+}

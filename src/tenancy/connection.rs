@@ -1,0 +1,141 @@
+//! The application's connections: sqlx connections in a deadpool.
+//!
+//! sqlx's own pool pings each connection when it comes back, a round trip that no switch turns off; a tenant
+//! transaction has three in all, so that ping would cost a third of the throughput (`benches/load_generator.rs`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, Timeouts};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+
+use super::context::Tenant;
+use super::error::TenancyError;
+
+/// A server connection and what the runtime knows of it.
+#[derive(Debug)]
+pub struct TenantConnection {
+    /// The connection.
+    pub pg: PgConnection,
+    /// The server process behind it.
+    pub backend_pid: i32,
+    /// The tenant that it served last.
+    pub previous: Option<Arc<Tenant>>,
+    /// Whether it must not serve again.
+    pub(super) broken: bool,
+}
+
+/// Opens connections for the pool.
+#[derive(Debug)]
+pub struct Connector {
+    options: PgConnectOptions,
+}
+
+impl Connector {
+    /// A connector. Statements are cancelled by the server after `statement_timeout`, which survives `RESET ALL`.
+    pub fn new(options: PgConnectOptions, statement_timeout: Duration) -> Self {
+        let millis = statement_timeout.as_millis().max(1).to_string();
+        let options = options.application_name("tenant-chaos application").options([("statement_timeout", millis)]);
+        Self { options }
+    }
+
+    /// Opens one connection.
+    pub async fn connect(&self) -> Result<TenantConnection, sqlx::Error> {
+        let mut pg = PgConnection::connect_with(&self.options).await?;
+        let backend_pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut pg).await?;
+        Ok(TenantConnection { pg, backend_pid, previous: None, broken: false })
+    }
+}
+
+impl Manager for Connector {
+    type Type = TenantConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> Result<TenantConnection, sqlx::Error> {
+        self.connect().await
+    }
+
+    async fn recycle(&self, connection: &mut TenantConnection, _: &Metrics) -> RecycleResult<sqlx::Error> {
+        match connection.broken {
+            true => Err(RecycleError::message("broken")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// A connection on loan; it goes back on drop, as it is.
+pub type PooledConnection = Object<Connector>;
+
+/// The application's pool.
+#[derive(Debug, Clone)]
+pub struct TenantPool {
+    pool: Pool<Connector>,
+    acquire_timeout: Duration,
+}
+
+impl TenantPool {
+    /// A pool that opens its connections as they are needed.
+    ///
+    /// # Errors
+    /// [`TenancyError::Setup`] if the pool cannot be built.
+    pub fn new(connector: Connector, size: u32, acquire_timeout: Duration) -> Result<Self, TenancyError> {
+        let pool = Pool::builder(connector)
+            .max_size(size as usize)
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()
+            .map_err(|error| TenancyError::Setup(error.to_string()))?;
+        Ok(Self { pool, acquire_timeout })
+    }
+
+    /// Waits for a connection.
+    pub async fn acquire(&self) -> Result<PooledConnection, TenancyError> {
+        self.acquire_within(self.acquire_timeout).await
+    }
+
+    /// Waits for a connection, but not longer than `wait`. The time that it takes to open one counts.
+    pub async fn acquire_within(&self, wait: Duration) -> Result<PooledConnection, TenancyError> {
+        let timeouts = Timeouts { wait: Some(wait), create: Some(wait), recycle: None };
+        self.pool.timeout_get(&timeouts).await.map_err(|error| match error {
+            PoolError::Timeout(_) => TenancyError::PoolTimeout { waited: wait },
+            PoolError::Backend(error) => TenancyError::Database(error),
+            PoolError::Closed => TenancyError::Setup("the pool is closed".into()),
+            other => TenancyError::Setup(other.to_string()),
+        })
+    }
+
+    /// Opens a connection beside the pool.
+    pub(super) async fn connect_fresh(&self) -> Result<TenantConnection, sqlx::Error> {
+        self.pool.manager().connect().await
+    }
+
+    /// Opens every connection of the pool, so that the first requests do not pay for it.
+    pub async fn warm_up(&self) -> Result<(), TenancyError> {
+        let mut held = Vec::with_capacity(self.size());
+        while held.len() < self.size() {
+            held.push(self.acquire_within(Duration::from_secs(10)).await?);
+        }
+        Ok(())
+    }
+
+    /// Connections at most.
+    pub fn size(&self) -> usize {
+        self.pool.status().max_size
+    }
+
+    /// Connections that could be had at once: idle ones and those not yet opened.
+    pub fn free(&self) -> usize {
+        let status = self.pool.status();
+        status.available + status.max_size.saturating_sub(status.size)
+    }
+
+    /// How long a request waits for a connection.
+    pub fn acquire_timeout(&self) -> Duration {
+        self.acquire_timeout
+    }
+
+    /// Refuses every further request and closes the idle connections.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+}

@@ -1,0 +1,113 @@
+//! The runtime as one value: pool, bulkheads, guard, monitor, hooks and the defects that are planted in it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+
+use super::bulkhead::{BulkheadPermit, Bulkheads};
+use super::connection::{Connector, PooledConnection, TenantPool};
+use super::error::TenancyError;
+use super::hook::Hooks;
+use super::monitor::Monitor;
+use super::transaction::TenantTransaction;
+use crate::scenario::{Defect, Layer, Operation, PoolSpec, Tier};
+
+/// What a runtime is made of.
+#[derive(Debug, Clone)]
+pub struct TenancyOptions {
+    /// Where to connect, as which role.
+    pub connect: PgConnectOptions,
+    /// The pool.
+    pub pool: PoolSpec,
+    /// Layers of defence that are on.
+    pub defence: BTreeSet<Layer>,
+    /// Bugs that are planted.
+    pub defects: BTreeSet<Defect>,
+    /// After this long the server cancels a statement.
+    pub statement_timeout: Duration,
+}
+
+/// The reference multi-tenant runtime.
+pub struct Tenancy {
+    pool: TenantPool,
+    bulkheads: Bulkheads,
+    hooks: Hooks,
+    monitor: Monitor,
+    defence: BTreeSet<Layer>,
+    defects: BTreeSet<Defect>,
+    graveyard: Mutex<Vec<PooledConnection>>,
+}
+
+impl Tenancy {
+    /// A runtime with a cold pool.
+    ///
+    /// # Errors
+    /// [`TenancyError::Setup`] if the pool cannot be built.
+    pub fn new(options: TenancyOptions) -> Result<Arc<Self>, TenancyError> {
+        let TenancyOptions { connect, pool: spec, defence, defects, statement_timeout } = options;
+        let pool = TenantPool::new(Connector::new(connect, statement_timeout), spec.size, spec.acquire_timeout)?;
+        let bulkheads = match defects.contains(&Defect::NoBulkhead) {
+            true => Bulkheads::default(),
+            false => Bulkheads::of(&spec.bulkheads, spec.size),
+        };
+        let (hooks, monitor, graveyard) = Default::default();
+        Ok(Arc::new(Self { pool, bulkheads, hooks, monitor, defence, defects, graveyard }))
+    }
+
+    /// Opens a transaction for the task's tenant (see [`super::with_tenant`]).
+    ///
+    /// # Errors
+    /// [`TenancyError::MissingTenant`] from the guard, [`TenancyError::BulkheadFull`] or [`TenancyError::PoolTimeout`]
+    /// for want of a connection, [`TenancyError::Database`] from the server.
+    pub async fn begin(self: &Arc<Self>, operation: Operation) -> Result<TenantTransaction, TenancyError> {
+        TenantTransaction::begin(self.clone(), operation).await
+    }
+
+    pub(super) async fn enter_bulkhead(&self, tier: Tier) -> Result<BulkheadPermit, TenancyError> {
+        let waited = self.pool.acquire_timeout();
+        self.bulkheads.enter(tier, waited).await.ok_or(TenancyError::BulkheadFull { tier, waited })
+    }
+
+    /// Whether a layer of defence is on.
+    pub fn has(&self, layer: Layer) -> bool {
+        self.defence.contains(&layer)
+    }
+
+    /// Whether a bug is planted.
+    pub fn planted(&self, defect: Defect) -> bool {
+        self.defects.contains(&defect)
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &TenantPool {
+        &self.pool
+    }
+
+    /// Where faults hook in.
+    pub fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+
+    /// The monitor; ask it only if [`Layer::Monitor`] is on.
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// Never gives a connection back (defect `leak-on-error`); it is closed with the runtime.
+    pub(super) fn bury(&self, connection: PooledConnection) {
+        self.graveyard.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+
+    /// Connections that were never given back.
+    pub fn buried(&self) -> usize {
+        self.graveyard.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Closes the pool and every connection that it kept.
+    pub fn shut_down(&self) {
+        self.graveyard.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.pool.close();
+    }
+}

@@ -1,0 +1,238 @@
+//! The tenant transaction: context on BEGIN's round trip, scrub on COMMIT's, cleaned up wherever it is dropped.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::TryStreamExt;
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+
+use super::bulkhead::BulkheadPermit;
+use super::connection::PooledConnection;
+use super::context::{Tenant, current_tenant};
+use super::error::TenancyError;
+use super::hook::{RequestInfo, Touch};
+use super::runtime::Tenancy;
+use super::statement::{self, Residue};
+use crate::observe::TenantId;
+use crate::scenario::{Defect, Layer, Operation};
+
+/// How long the clean-up of a dropped transaction may take before its connection is thrown away.
+const CLEAN_UP_LIMIT: Duration = Duration::from_secs(5);
+
+/// An open transaction of one tenant. Dropped without [`Self::commit`], it is rolled back and its connection scrubbed
+/// before anyone else gets it.
+#[must_use = "a transaction that is dropped is rolled back"]
+pub struct TenantTransaction {
+    runtime: Arc<Tenancy>,
+    connection: Option<PooledConnection>,
+    permit: Option<BulkheadPermit>,
+    tenant: Option<Arc<Tenant>>,
+    operation: Operation,
+    touched: Option<usize>,
+    confirmed: Option<TenantId>,
+    previous: Option<Arc<Tenant>>,
+    queued: Duration,
+}
+
+impl TenantTransaction {
+    /// Opens a transaction for the task's tenant.
+    pub(super) async fn begin(runtime: Arc<Tenancy>, operation: Operation) -> Result<Self, TenancyError> {
+        let tenant = current_tenant();
+        if tenant.is_none() && runtime.has(Layer::Guard) {
+            return Err(TenancyError::MissingTenant);
+        }
+        let asked = Instant::now();
+        let permit = match &tenant {
+            Some(tenant) => Some(runtime.enter_bulkhead(tenant.slug.tier).await?),
+            None => None,
+        };
+        let connection = runtime.pool().acquire().await?;
+        let queued = asked.elapsed();
+        let previous = connection.previous.clone();
+        // From here on the connection is owned by the value whose drop cleans it up.
+        let mut transaction = Self {
+            runtime,
+            connection: Some(connection),
+            permit,
+            tenant,
+            operation,
+            touched: None,
+            confirmed: None,
+            previous,
+            queued,
+        };
+        transaction.open().await?;
+        Ok(transaction)
+    }
+
+    async fn open(&mut self) -> Result<(), TenancyError> {
+        let touch = self.tenant.as_deref().and_then(|tenant| {
+            let request = RequestInfo { tenant, operation: self.operation };
+            self.runtime.hooks().first(|hook| hook.on_begin(request, self.previous.as_deref()))
+        });
+        let confirmed = match &touch {
+            Some(touch) => self.open_touched(touch).await,
+            None => self.open_plainly().await,
+        };
+        let confirmed = match confirmed {
+            Ok(confirmed) => confirmed,
+            Err(error) => return Err(self.failed(error)),
+        };
+        self.confirmed = confirmed;
+        let tenant = self.tenant.clone();
+        self.runtime.monitor().count(confirmed.is_some() && confirmed == tenant.as_ref().map(|tenant| tenant.id));
+        self.connection_mut().previous = tenant;
+        Ok(())
+    }
+
+    async fn open_plainly(&mut self) -> Result<Option<TenantId>, sqlx::Error> {
+        let Some(tenant) = self.tenant.clone() else {
+            self.send(statement::BEGIN_BARE).await?;
+            return Ok(None);
+        };
+        if self.runtime.planted(Defect::SetOutsideTransaction) {
+            self.open_with(statement::set_alone(&tenant.id.to_string())).await?;
+            self.send(statement::BEGIN_BARE).await?;
+            return Ok(None);
+        }
+        if self.runtime.planted(Defect::SessionSet) {
+            return self.open_with(statement::begin_with_session_scope(&tenant.id.to_string())).await;
+        }
+        self.open_with(tenant.begin.clone()).await
+    }
+
+    async fn open_touched(&mut self, touch: &Touch) -> Result<Option<TenantId>, sqlx::Error> {
+        self.touched = Some(touch.fault);
+        if matches!(touch.residue, Residue::Unset) {
+            let fresh = self.runtime.pool().connect_fresh().await?;
+            let worn = std::mem::replace(&mut **self.connection_mut(), fresh);
+            self.previous = None;
+            drop(worn);
+        }
+        match touch.residue.begin(self.tenant.as_deref()) {
+            Some(begin) => self.open_with(begin).await,
+            None => {
+                self.send(statement::BEGIN_BARE).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Sends an opening statement and returns the context that the server confirms, if it is a tenant's id.
+    async fn open_with(&mut self, statement: Arc<str>) -> Result<Option<TenantId>, sqlx::Error> {
+        let mut confirmed = None;
+        let mut rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(self.pg());
+        while let Some(row) = rows.try_next().await? {
+            confirmed = row.try_get_unchecked::<&str, _>(0)?.parse().ok().map(TenantId);
+        }
+        Ok(confirmed)
+    }
+
+    async fn send(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::raw_sql(statement).execute(self.pg()).await.map(|_| ())
+    }
+
+    fn connection_mut(&mut self) -> &mut PooledConnection {
+        self.connection.as_mut().expect("a transaction has its connection until it ends")
+    }
+
+    /// The connection, inside the transaction.
+    pub fn pg(&mut self) -> &mut PgConnection {
+        &mut self.connection_mut().pg
+    }
+
+    /// Wraps a database error; a connection that failed will not serve again.
+    pub fn failed(&mut self, error: sqlx::Error) -> TenancyError {
+        let error = TenancyError::Database(error);
+        if error.is_connection_lost() {
+            self.connection_mut().broken = true;
+        }
+        error
+    }
+
+    /// The server process that answers.
+    pub fn backend_pid(&self) -> i32 {
+        self.connection.as_ref().map_or(0, |connection| connection.backend_pid)
+    }
+
+    /// The fault that touched the context of this transaction.
+    pub fn touched(&self) -> Option<usize> {
+        self.touched
+    }
+
+    /// The tenant context that the server confirmed.
+    pub fn confirmed(&self) -> Option<TenantId> {
+        self.confirmed
+    }
+
+    /// The tenant that this connection served before.
+    pub fn previous(&self) -> Option<&Tenant> {
+        self.previous.as_deref()
+    }
+
+    /// How long the request waited for its connection.
+    pub fn queued(&self) -> Duration {
+        self.queued
+    }
+
+    /// Commits, scrubs the connection in the same round trip and gives it back.
+    ///
+    /// # Errors
+    /// The database's. The write must then not be acknowledged: it may or may not be stored.
+    pub async fn commit(mut self) -> Result<(), TenancyError> {
+        let statement = match self.runtime.planted(Defect::SwallowedReset) {
+            true => statement::COMMIT_ONLY,
+            false => statement::COMMIT_AND_SCRUB,
+        };
+        if let Err(error) = self.send(statement).await {
+            return Err(self.failed(error));
+        }
+        let connection = self.connection.take().expect("a transaction has its connection until it ends");
+        self.release(connection);
+        Ok(())
+    }
+
+    fn release(&self, connection: PooledConnection) {
+        let Some(tenant) = self.tenant.as_deref() else { return };
+        let request = RequestInfo { tenant, operation: self.operation };
+        let taker = self.runtime.hooks().first(|hook| hook.takes_connection(request).then(|| hook.clone()));
+        if let Some(taker) = taker {
+            taker.keep(connection);
+        }
+    }
+}
+
+impl Drop for TenantTransaction {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if self.runtime.planted(Defect::LeakOnError) {
+            return self.runtime.bury(connection);
+        }
+        let permit = self.permit.take();
+        let statement = match self.runtime.planted(Defect::SwallowedReset) {
+            true => statement::ROLLBACK_ONLY,
+            false => statement::ROLLBACK_AND_SCRUB,
+        };
+        // Without a runtime nobody can clean up: the connection is closed instead.
+        let Ok(handle) = tokio::runtime::Handle::try_current() else {
+            drop(PooledConnection::take(connection));
+            return;
+        };
+        handle.spawn(async move {
+            clean_up(connection, statement).await;
+            drop(permit);
+        });
+    }
+}
+
+/// Rolls back and scrubs; a connection that cannot be cleaned in time is thrown away.
+async fn clean_up(mut connection: PooledConnection, statement: &'static str) {
+    let work = sqlx::raw_sql(statement).execute(&mut connection.pg);
+    if connection_is_lost(tokio::time::timeout(CLEAN_UP_LIMIT, work).await) {
+        drop(PooledConnection::take(connection));
+    }
+}
+
+fn connection_is_lost<T>(result: Result<Result<T, sqlx::Error>, tokio::time::error::Elapsed>) -> bool {
+    !matches!(result, Ok(Ok(_)))
+}
