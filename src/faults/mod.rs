@@ -1,1 +1,87 @@
-//! (being laid)
+//! What goes wrong: one file per fault, a schedule, and an undo that runs on every way out.
+//!
+//! A fault is a value: [`Fault::inject`] makes it take effect, [`Fault::heal`] undoes it, verifies that it is undone
+//! and says what it touched. Its undo is registered before it is injected (see [`Conductor`]); dropping a fault undoes
+//! what can be undone without waiting. To add a fault, write one file and name it in [`build`].
+
+mod conductor;
+mod context;
+mod flood;
+mod heavy;
+mod hold;
+mod leak;
+mod lock;
+mod storm;
+mod trigger;
+
+pub use conductor::{Conductor, FaultEvent};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::load::{Executor, LoadPlan};
+use crate::scenario::{Fault as FaultSpec, FaultAction};
+
+/// What a fault works on.
+#[derive(Clone)]
+pub struct Target {
+    /// The running load, its tenant runtime and clock.
+    pub executor: Arc<Executor>,
+    /// The load's plan.
+    pub plan: Arc<LoadPlan>,
+    /// How the application connects.
+    pub connect: PgConnectOptions,
+    /// When the inject phase starts, from the start of the run.
+    pub inject_from: Duration,
+}
+
+/// What a fault did, known once it is undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Healed {
+    /// In the fault's own unit.
+    pub touched: u64,
+    /// Such as `transactions`.
+    pub unit: &'static str,
+    /// Why the undo could not be verified; `None` if it was.
+    pub problem: Option<String>,
+}
+
+/// Something that goes wrong for a while.
+pub trait Fault: Send {
+    /// Makes it take effect. An error means that it could not, which is the harness's trouble.
+    fn inject(&mut self) -> BoxFuture<'_, Result<(), String>>;
+
+    /// Undoes it and verifies that it is undone. May be called without [`Self::inject`] and more than once.
+    fn heal(&mut self) -> BoxFuture<'_, Healed>;
+}
+
+/// The fault of a scenario, not yet injected.
+pub fn build(spec: &FaultSpec, seed: u64, scenario: &str, target: &Target) -> Result<Box<dyn Fault>, String> {
+    let trigger = || trigger::Trigger::of(spec, seed, scenario);
+    let aggressor = || {
+        let slug = spec.action.aggressor().ok_or("the fault has no aggressor")?;
+        target.executor.directory().find(slug).cloned().ok_or_else(|| format!("the fleet has no tenant {slug}"))
+    };
+    let from = target.inject_from + spec.at;
+    let until = from + spec.lasts;
+    Ok(match &spec.action {
+        FaultAction::ContextDrop { leaves, layer } => {
+            Box::new(context::ContextDrop::new(spec.index, *leaves, *layer, trigger(), target))
+        }
+        FaultAction::PoolHold { connections } => Box::new(hold::PoolHold::new(*connections, hold::Posture::Idle, target)),
+        FaultAction::PoolIdleInTransaction { connections } => {
+            Box::new(hold::PoolHold::new(*connections, hold::Posture::InTransaction, target))
+        }
+        FaultAction::PoolLeak => Box::new(leak::PoolLeak::new(trigger(), target)),
+        FaultAction::PoolStorm { clients } => Box::new(storm::PoolStorm::new(*clients, target)),
+        FaultAction::FloodRate { times, .. } => {
+            let arrivals = target.plan.flood(spec.index, aggressor()?.index, *times, from, until);
+            Box::new(flood::FloodRate::new(arrivals, target))
+        }
+        FaultAction::FloodHeavy { clients, .. } => Box::new(heavy::FloodHeavy::new(aggressor()?, *clients, target)),
+        FaultAction::FloodLock { hold, .. } => Box::new(lock::FloodLock::new(aggressor()?, *hold, target)),
+    })
+}
