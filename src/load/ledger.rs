@@ -1,5 +1,6 @@
 //! The ledger: every write that was acknowledged to a client, to be compared with the database afterwards.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Acknowledged writes kept at most (16 bytes each); beyond that they are counted and the comparison says so.
@@ -18,6 +19,7 @@ pub struct Acknowledged {
 #[derive(Debug, Default)]
 pub struct LedgerBook {
     kept: Mutex<Vec<Acknowledged>>,
+    not_kept: AtomicU64,
 }
 
 impl LedgerBook {
@@ -26,7 +28,14 @@ impl LedgerBook {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < CAPACITY {
             kept.push(write);
+        } else {
+            self.not_kept.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Acknowledgements beyond the capacity.
+    pub fn not_kept(&self) -> u64 {
+        self.not_kept.load(Ordering::Relaxed)
     }
 
     /// Everything that was kept.

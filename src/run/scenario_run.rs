@@ -1,0 +1,175 @@
+//! One scenario from its clone to its closed journal. Undo runs on every way out.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::live::{Live, micros};
+use super::options::{RunError, RunOptions};
+use super::provision::{Provisioned, provision};
+use super::verify::compare_ledger;
+use crate::faults::{Conductor, FaultEvent, Target};
+use crate::load::{Classes, Executor, Load, LoadPlan, Recorder, RecorderOptions, SliceClock};
+use crate::observe::{
+    EndReason, Event, Footer, Header, JOURNAL_SCHEMA_VERSION, JournalWriter, Roster, UndoRecord,
+};
+use crate::scenario::{Phase, Scenario};
+use crate::stack::Server;
+use crate::tenancy::{Directory, TenancyError};
+
+/// Beyond its own deadline a request gets this long to be recorded.
+const GRACE: Duration = Duration::from_secs(1);
+/// The end of load and faults is awaited this long beyond the deadline of a request.
+const WIND_DOWN_LIMIT: Duration = Duration::from_secs(15);
+
+/// Runs a scenario in its own database and writes its journal. The database is the caller's to discard.
+pub(super) async fn run_in_database(
+    server: &Server,
+    database: &str,
+    scenario: &Scenario,
+    options: &RunOptions,
+    journal: &Path,
+) -> Result<(), RunError> {
+    let provisioned = provision(server, database, scenario).await?;
+    let tenancy = provisioned.tenancy.clone();
+    let run = std::panic::AssertUnwindSafe(run_provisioned(server, provisioned, scenario, options, journal));
+    let outcome = run.catch_unwind().await;
+    tenancy.shut_down();
+    outcome.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        Err(RunError::Panic(text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()))
+    })
+}
+
+async fn run_provisioned(
+    server: &Server,
+    provisioned: Provisioned,
+    scenario: &Scenario,
+    options: &RunOptions,
+    journal: &Path,
+) -> Result<(), RunError> {
+    let Provisioned { tenancy, connect, admin } = provisioned;
+    let seed = options.seed.unwrap_or(scenario.seed);
+    let roster = Roster::of(&scenario.fleet);
+    let plan = Arc::new(LoadPlan::of(scenario, seed, &roster));
+    let classes = Classes::of(scenario, &roster);
+    let mut journal = JournalWriter::create(journal)?;
+    journal.append(&Event::Header(Box::new(header(server, scenario, &plan, &classes, roster.len() as u32))))?;
+    journal.flush()?;
+
+    let recorder = Arc::new(Recorder::new(RecorderOptions {
+        clock: SliceClock::new(&scenario.phases),
+        classes,
+        tenants: roster.len(),
+        slo: scenario.business.slo,
+        horizon: scenario.load.timeout + GRACE,
+    }));
+    let directory = Arc::new(Directory::of(roster));
+    let rows = scenario.fleet.rows_per_tenant;
+    let executor =
+        Arc::new(Executor::new(tenancy, directory, recorder, Instant::now(), scenario.load.timeout, rows));
+    let inject_from = scenario.phases.baseline;
+    let target = Target { executor: executor.clone(), plan: plan.clone(), connect, inject_from };
+
+    let stop = options.cancel.child_token();
+    let (send_fault, faults) = mpsc::unbounded_channel();
+    let conductor = Conductor::new(scenario, seed, target, send_fault).map_err(RunError::Fault)?;
+    let conductor = tokio::spawn(conduct(conductor, stop.clone()));
+    let load = Load::start(&plan, &executor, &stop);
+
+    let mut live = Live {
+        scenario,
+        executor: executor.clone(),
+        journal: &mut journal,
+        faults,
+        reporter: &*options.reporter,
+        interrupt: options.cancel.clone(),
+        stop: stop.clone(),
+    };
+    let followed = live.follow().await;
+    if followed.is_err() {
+        stop.cancel();
+    }
+    let wind_down = scenario.load.timeout + WIND_DOWN_LIMIT;
+    let conducted = wind_down_faults(conductor, wind_down).await;
+    if tokio::time::timeout(wind_down, load.finish()).await.is_err() {
+        tracing::warn!("requests were still under way {wind_down:?} after the load had ended; they were cut off");
+    }
+    let mut end = followed?;
+    live.write_fault_events()?;
+    let undo = conducted.unwrap_or_else(|problem| {
+        end = EndReason::Trouble(problem.clone());
+        vec![UndoRecord { what: "faults".into(), took_us: 0, problem: Some(problem) }]
+    });
+    close(scenario, &executor, &admin, journal, end, undo).await
+}
+
+async fn conduct(conductor: Conductor, stop: CancellationToken) -> Result<Vec<UndoRecord>, String> {
+    conductor.run(&stop).await
+}
+
+async fn wind_down_faults(
+    conductor: tokio::task::JoinHandle<Result<Vec<UndoRecord>, String>>,
+    limit: Duration,
+) -> Result<Vec<UndoRecord>, String> {
+    match tokio::time::timeout(limit, conductor).await {
+        Ok(Ok(conducted)) => conducted,
+        Ok(Err(error)) => Err(format!("the faults' task failed: {error}")),
+        Err(_) => Err(format!("the faults were not undone within {limit:?}")),
+    }
+}
+
+/// Writes what is left: the last slices, per-tenant counts, the ledger and the footer.
+async fn close(
+    scenario: &Scenario,
+    executor: &Executor,
+    admin: &sqlx::postgres::PgConnectOptions,
+    mut journal: JournalWriter,
+    end: EndReason,
+    undo: Vec<UndoRecord>,
+) -> Result<(), RunError> {
+    let recorder = executor.recorder();
+    for event in recorder.finish_all() {
+        journal.append(&event)?;
+    }
+    for phase in [Phase::Baseline, Phase::Inject, Phase::Recover] {
+        journal.append(&recorder.tenant_counts(phase))?;
+    }
+    let from = executor.now();
+    journal.append(&Event::PhaseStarted { at_us: micros(from), phase: Phase::Verify })?;
+    let acknowledged = executor.ledger().take();
+    let not_kept = executor.ledger().not_kept();
+    let ledger = compare_ledger(admin, &acknowledged, not_kept, executor.directory()).await.map_err(RunError::Verify)?;
+    journal.append(&Event::Ledger(ledger))?;
+    journal.append(&Event::PhaseEnded { at_us: micros(executor.now()), phase: Phase::Verify })?;
+    let (leaks_seen, leaked_tenants, receiving_tenants) = recorder.leak_totals();
+    let at_us = micros(executor.now());
+    journal.append(&Event::Footer(Footer { at_us, end, undo, leaks_seen, leaked_tenants, receiving_tenants }))?;
+    journal.flush()?;
+    tracing::debug!(scenario = scenario.name, "journal closed");
+    Ok(())
+}
+
+fn header(server: &Server, scenario: &Scenario, plan: &LoadPlan, classes: &Classes, tenants: u32) -> Header {
+    Header {
+        schema_version: JOURNAL_SCHEMA_VERSION,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: scenario.name.clone(),
+        family: scenario.family.clone(),
+        path: scenario.source.path.display().to_string(),
+        toml: scenario.source.text.clone(),
+        seed: plan.seed(),
+        schedule_hash: plan.schedule_hash(scenario),
+        provider: server.provider().to_owned(),
+        provider_why: server.why().to_owned(),
+        server_version: server.version().to_owned(),
+        started_at: jiff::Timestamp::now().to_string(),
+        classes: classes.list().to_vec(),
+        tenants,
+        cpus: std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u32),
+    }
+}

@@ -1,0 +1,115 @@
+//! A session: one server, on which any number of scenarios run, each in a clone of its fleet's template.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use super::options::{RunError, RunOptions};
+use super::progress::ProgressEvent;
+use super::scenario_run::run_in_database;
+use crate::observe::{UndoRecord, read_journal};
+use crate::report::{ScenarioReport, judge_journal};
+use crate::scenario::Scenario;
+use crate::stack::{Server, SeedProgress};
+
+/// A running server.
+pub struct Session {
+    server: Server,
+    options: RunOptions,
+    /// Holds the journals of a session that nobody wants to keep.
+    journals: JournalFolder,
+}
+
+enum JournalFolder {
+    Kept(PathBuf),
+    Temporary(tempfile::TempDir),
+}
+
+impl JournalFolder {
+    fn path(&self) -> &std::path::Path {
+        match self {
+            JournalFolder::Kept(path) => path,
+            JournalFolder::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
+impl Session {
+    /// Starts a server. `postgres` is the wanted major version; `None` takes what the provider has.
+    ///
+    /// # Errors
+    /// [`RunError::Stack`] with what was tried and the command that mends it.
+    pub async fn start(options: RunOptions, postgres: Option<&str>) -> Result<Self, RunError> {
+        options.reporter.event(&ProgressEvent::Starting);
+        let journals = match &options.journals {
+            Some(folder) => {
+                let folder = folder.clone();
+                std::fs::create_dir_all(&folder)
+                    .map_err(|source| RunError::Io { what: format!("cannot create {}", folder.display()), source })?;
+                JournalFolder::Kept(folder)
+            }
+            None => JournalFolder::Temporary(
+                tempfile::tempdir()
+                    .map_err(|source| RunError::Io { what: "cannot create a temporary folder".into(), source })?,
+            ),
+        };
+        let server = Server::start(&options.stack, postgres).await?;
+        options.reporter.event(&ProgressEvent::Server {
+            provider: server.provider().to_owned(),
+            version: server.version().to_owned(),
+            why: server.why().to_owned(),
+        });
+        Ok(Self { server, options, journals })
+    }
+
+    /// Runs a scenario in a fresh clone, discards the clone, and judges and prices the journal.
+    ///
+    /// # Errors
+    /// Harness trouble. A scenario that fails is a report, not an error.
+    pub async fn run(&self, scenario: &Scenario) -> Result<ScenarioReport, RunError> {
+        let begun = Instant::now();
+        let name = scenario.name.clone();
+        self.options.reporter.event(&ProgressEvent::ScenarioStarted { scenario: name.clone() });
+        let report = self.run_and_judge(scenario).await;
+        let verdict = report.as_ref().ok().map(|report| report.verdict);
+        self.options.reporter.event(&ProgressEvent::ScenarioDone { scenario: name, verdict, took: begun.elapsed() });
+        report
+    }
+
+    async fn run_and_judge(&self, scenario: &Scenario) -> Result<ScenarioReport, RunError> {
+        let begun = Instant::now();
+        let reporter = self.options.reporter.clone();
+        let show = move |SeedProgress { done, total }| reporter.event(&ProgressEvent::Seeding { done, total });
+        let database = self.server.clone_of_fleet(&scenario.fleet, &scenario.name, &show).await?;
+        let journal = self.journals.path().join(format!("{}.jsonl", scenario.name));
+        let ran = run_in_database(&self.server, &database, scenario, &self.options, &journal).await;
+        let discarding = Instant::now();
+        let discarded = self.server.drop_database(&database).await;
+        ran?;
+        let mut report = judge_journal(&read_journal(&journal)?, &self.options.assumptions)?;
+        let problem = discarded.err().map(|error| error.to_string());
+        report.clean &= problem.is_none();
+        let took_us = discarding.elapsed().as_micros() as u64;
+        report.undo.push(UndoRecord { what: "database".into(), took_us, problem });
+        report.took_us = begun.elapsed().as_micros() as u64;
+        Ok(report)
+    }
+
+    /// Stops the server and verifies that nothing of it is left.
+    ///
+    /// # Errors
+    /// [`RunError::Stack`] naming what is left.
+    pub async fn stop(self) -> Result<(), RunError> {
+        Ok(self.server.stop().await?)
+    }
+}
+
+/// Runs one scenario on a server of its own: the few lines that a test needs.
+///
+/// # Errors
+/// Harness trouble. A scenario that fails is a report, not an error.
+pub async fn run_scenario(scenario: &Scenario, options: RunOptions) -> Result<ScenarioReport, RunError> {
+    let session = Session::start(options, scenario.stack.postgres.as_deref()).await?;
+    let report = session.run(scenario).await;
+    session.stop().await?;
+    report
+}
