@@ -1,5 +1,18 @@
 //! Who reads it: one model, several renderers. Pure.
+//!
+//! [`assemble`] puts the scenarios of a run together; each renderer is a function from [`RunReport`] to text. A
+//! scenario and a database may say anything, so every renderer escapes whatever it did not write itself. A rate of
+//! which nothing was seen is never printed as a bare 0 but with the upper bound that the run proves.
 
+mod assemble;
+mod json;
 mod model;
+mod text;
+mod words;
 
+#[cfg(test)]
+mod sample;
+
+pub use assemble::assemble;
+pub use json::{json, json_schema};
 pub use model::*;
