@@ -5,6 +5,7 @@
 //! which nothing was seen is never printed as a bare 0 but with the upper bound that the run proves.
 
 mod assemble;
+mod html;
 mod json;
 mod model;
 mod text;
@@ -14,5 +15,6 @@ mod words;
 mod sample;
 
 pub use assemble::assemble;
+pub use html::html;
 pub use json::{json, json_schema};
 pub use model::*;
