@@ -100,19 +100,19 @@ pub(super) fn leaking() -> ScenarioReport {
     let mut report = scenario("isolation", "tenant-view-without-invoker");
     report.verdict = Verdict::Fail;
     report.reasons = vec![
-        "TC-L01: 17 rows of 37 tenants reached another tenant between 4.00 s and 6.00 s".into(),
+        "TC-L01: 17 rows of 9 tenants reached another tenant between 4.00 s and 6.00 s".into(),
         "always: leaked_rows == 0 was 17".into(),
     ];
     let judgement = &mut report.judgement;
     judgement.verdict = Verdict::Fail;
     judgement.findings = vec![
-        finding(Code::ForeignRow, "17 rows of 37 tenants reached another tenant", 17, false),
+        finding(Code::ForeignRow, "17 rows of 9 tenants reached another tenant", 17, false),
         finding(Code::ContextFailSilent, "388 reads came back empty without an error", 388, false),
     ];
     judgement.findings[0].evidence = (0..2).map(leak).collect();
     judgement.findings[0].notes = vec!["All of them through tenant_documents; no other relation leaked.".into()];
     judgement.findings[0].blast_radius = BlastRadius {
-        tenants_exposed: 37,
+        tenants_exposed: 9,
         rows: 17,
         tables: vec!["tenant_documents".into()],
         seconds: 2.0,

@@ -23,6 +23,13 @@ pub(super) fn scenario_verdict(scenario: &ScenarioReport) -> String {
     if caught.is_empty() { word.to_owned() } else { format!("{word} (caught {caught})") }
 }
 
+/// The scenarios with the worst verdicts first, those alike in the order of their paths.
+pub(super) fn worst_first(report: &RunReport) -> Vec<&ScenarioReport> {
+    let mut scenarios: Vec<_> = report.scenarios.iter().collect();
+    scenarios.sort_by_key(|scenario| std::cmp::Reverse(scenario.verdict));
+    scenarios
+}
+
 /// Planted findings, which were caught.
 pub(super) fn planted(scenario: &ScenarioReport) -> impl Iterator<Item = &Finding> {
     scenario.judgement.findings.iter().filter(|finding| finding.planted)
@@ -119,7 +126,7 @@ fn upper_95_of_none(trials: u64) -> Option<f64> {
     (trials > 0).then(|| -(0.05f64.ln() / trials as f64).exp_m1())
 }
 
-/// Who was hurt, such as `12 tenants' data exposed, 3 tenants hurt`.
+/// Who was hurt, such as `data of 12 tenants exposed, 3 tenants hurt`; empty if nobody was identified.
 pub(super) fn hurt(finding: &Finding) -> String {
     let radius = &finding.blast_radius;
     let mut parts = Vec::new();
@@ -132,13 +139,33 @@ pub(super) fn hurt(finding: &Finding) -> String {
     if let Some(aggressor) = radius.aggressor {
         parts.push(format!("by {aggressor}"));
     }
-    if parts.is_empty() { "no tenant identified".to_owned() } else { parts.join(", ") }
+    parts.join(", ")
 }
 
-/// The blast radius in full.
+/// What to do first about a finding, to follow a colon.
+pub(super) fn advice(code: Code) -> &'static str {
+    match code {
+        Code::ForeignRow => "look in the evidence for the table, the connection and the context that the server had",
+        Code::ForeignWrite => "look at WITH CHECK of the policy and at who sets the tenant column",
+        Code::LostWrite => "acknowledge a write only after its COMMIT",
+        Code::DuplicateWrite => "give every write an idempotency key under a unique constraint",
+        Code::ContextFailOpen => "make the policy return nothing when the tenant context is NULL or empty",
+        Code::ContextFailLoud => "make the caller retry with its tenant, or alert on it",
+        Code::ContextFailSilent => "make a missing context an error, so that nobody takes it for an empty account",
+        Code::MonitorBlind => "count transactions without a tenant context and alert above the threshold",
+        Code::MonitorAlert => "find who runs transactions without a tenant context",
+        Code::PoolExhausted => "bound what one tier may hold of the pool, and fail fast at the limit",
+        Code::PoolLeak => "return connections on every way out, errors and cancellation included",
+        Code::NoisyNeighbour => "limit the rate and the connections of one tenant",
+        Code::Unavailable => "look at the kinds of error in the inject phase",
+        Code::SlowRecovery => "look at what still failed after the faults were healed",
+    }
+}
+
+/// The blast radius in full; empty if nothing is known of it.
 pub(super) fn blast_radius(finding: &Finding) -> String {
     let radius = &finding.blast_radius;
-    let mut parts = vec![hurt(finding)];
+    let mut parts: Vec<String> = Some(hurt(finding)).into_iter().filter(|hurt| !hurt.is_empty()).collect();
     let tiers: Vec<_> = radius.hurt_by_tier.iter().map(|(tier, n)| format!("{} {tier}", count(*n))).collect();
     if !tiers.is_empty() {
         parts.push(tiers.join(" + "));

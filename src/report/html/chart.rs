@@ -29,6 +29,10 @@ const NARROW: Canvas =
 
 const RIGHT: f64 = 10.0;
 const TOP: f64 = 24.0;
+/// Height of one fault's name.
+const NAME: f64 = 13.0;
+/// Names in a chart at most; the others are in the table of faults.
+const MAX_NAMES: usize = 4;
 const LANE: f64 = 13.0;
 const LANE_GAP: f64 = 6.0;
 /// Two lanes, the numbers of the x axis and its title.
@@ -75,10 +79,11 @@ impl Drawing<'_> {
             svg class=(canvas.class) viewBox=(view_box) role="img" aria-labelledby={ (title) " " (desc) } {
                 title id=(title) { "Latency over time" }
                 desc id=(desc) { (self.describe()) }
-                (self.windows(canvas)) (self.y_axis(canvas)) (self.x_axis(canvas)) (self.phases(canvas))
+                (self.windows(canvas)) (self.y_axis(canvas)) (self.x_axis(canvas))
                 (self.line(canvas, "p50", |point| point.p50_us))
                 (self.line(canvas, "p99", |point| point.p99_us))
                 (self.line(canvas, "victims", |point| point.victims_p99_us))
+                (self.phases(canvas)) (self.window_names(canvas))
                 (self.lane(canvas, 0, "errors", "error", |point| point.errors))
                 (self.lane(canvas, 1, "leaks", "foreign row", |point| point.leaked_rows))
             }
@@ -118,29 +123,37 @@ impl Drawing<'_> {
 
     fn y(&self, canvas: Canvas, us: f64) -> f64 {
         let bottom = canvas.height - BELOW_PLOT;
-        bottom - self.scale.place(us) * (bottom - TOP)
+        // The names of the faults have the top for themselves.
+        let names = self.on().count().min(MAX_NAMES) as f64 * NAME;
+        bottom - self.scale.place(us) * (bottom - TOP - names)
     }
 
-    /// Where faults were on. Overlapping ones are named below each other.
+    /// Faults that took effect, and when.
+    fn on(&self) -> impl Iterator<Item = (&FaultSummary, u64, u64)> {
+        let end = self.span.1;
+        let on = move |fault: &FaultSummary| Some((fault.injected_at_us?, fault.healed_at_us.unwrap_or(end)));
+        self.judgement.faults.iter().filter_map(move |fault| on(fault).map(|(from, to)| (fault, from, to)))
+    }
+
+    /// Where faults were on.
     fn windows(&self, canvas: Canvas) -> Markup {
-        let on: Vec<(&FaultSummary, u64, u64)> = self
-            .judgement
-            .faults
-            .iter()
-            .filter_map(|fault| {
-                let from = fault.injected_at_us?;
-                Some((fault, from, fault.healed_at_us.unwrap_or(self.span.1)))
-            })
-            .collect();
         let bottom = canvas.height - BELOW_PLOT;
         html! {
-            @for (row, (fault, from, to)) in on.iter().enumerate() {
-                @let (x, end) = (self.x(canvas, *from), self.x(canvas, *to));
+            @for (fault, from, to) in self.on() {
+                @let (x, end) = (self.x(canvas, from), self.x(canvas, to));
                 rect.window x=(n(x)) y=(n(TOP)) width=(n((end - x).max(1.0))) height=(n(bottom - TOP)) {
-                    title { (fault.name) ", " (moment(*from)) " to " (moment(*to)) }
+                    title { (fault.name) ", " (moment(from)) " to " (moment(to)) }
                 }
-                @if row < 4 {
-                    text x=(n(x + 4.0)) y=(n(TOP + 13.0 + 13.0 * row as f64)) { (short(&fault.name, canvas.name_chars)) }
+            }
+        }
+    }
+
+    /// Their names, one below the other, over the lines.
+    fn window_names(&self, canvas: Canvas) -> Markup {
+        html! {
+            @for (row, (fault, from, _)) in self.on().enumerate().take(MAX_NAMES) {
+                text.over x=(n(self.x(canvas, from) + 4.0)) y=(n(TOP + 13.0 + NAME * row as f64)) {
+                    (short(&fault.name, canvas.name_chars))
                 }
             }
         }
@@ -150,8 +163,8 @@ impl Drawing<'_> {
         html! {
             @for us in self.scale.ticks() {
                 @let y = self.y(canvas, us);
-                line.grid x1=(n(canvas.left)) y1=(n(y)) x2=(n(canvas.width - RIGHT)) y2=(n(y));
-                text x=(n(canvas.left - 7.0)) y=(n(y + 4.0)) text-anchor="end" { (duration(us as u64)) }
+                line.grid x1=(n(canvas.left)) y1=(n(y)) x2=(n(canvas.width - RIGHT)) y2=(n(y)) {}
+                text x=(n(canvas.left - 7.0)) y=(n(y + 4.0)) text-anchor="end" { @if us > 0.0 { (duration(us as u64)) } @else { "0" } }
             }
         }
     }
@@ -163,11 +176,11 @@ impl Drawing<'_> {
         let last = (to as f64 / step).floor() as u64;
         let (bottom, numbers) = (canvas.height - BELOW_PLOT, canvas.height - 22.0);
         html! {
-            line.axis x1=(n(canvas.left)) y1=(n(bottom)) x2=(n(canvas.width - RIGHT)) y2=(n(bottom));
+            line.axis x1=(n(canvas.left)) y1=(n(bottom)) x2=(n(canvas.width - RIGHT)) y2=(n(bottom)) {}
             @for tick in first..=last {
                 @let at = tick as f64 * step;
                 @let x = self.x(canvas, at as u64);
-                line.axis x1=(n(x)) y1=(n(bottom)) x2=(n(x)) y2=(n(bottom + 4.0));
+                line.axis x1=(n(x)) y1=(n(bottom)) x2=(n(x)) y2=(n(bottom + 4.0)) {}
                 text x=(n(x)) y=(n(numbers)) text-anchor="middle" { (digits(at / 1e6)) }
             }
             text x=(n((canvas.left + canvas.width - RIGHT) / 2.0)) y=(n(canvas.height - 5.0)) text-anchor="middle" {
@@ -183,11 +196,11 @@ impl Drawing<'_> {
             @for phase in drawn {
                 @let (x, end) = (self.x(canvas, phase.from_us), self.x(canvas, phase.to_us));
                 @if phase.from_us > self.span.0 {
-                    line.phase x1=(n(x)) y1="6" x2=(n(x)) y2=(n(bottom));
+                    line.phase x1=(n(x)) y1="6" x2=(n(x)) y2=(n(bottom)) {}
                 }
                 // A name needs about 7 units a letter; one that does not fit is in the table below.
                 @if end - x > phase.phase.name().len() as f64 * 7.0 {
-                    text.phasename x=(n(x + 4.0)) y="16" { (phase.phase.name()) }
+                    text.phasename.over x=(n(x + 4.0)) y="16" { (phase.phase.name()) }
                 }
             }
         }
@@ -210,7 +223,7 @@ impl Drawing<'_> {
                 }
             }
         }
-        html! { @if !path.is_empty() { path class=(class) d=(path); } }
+        html! { @if !path.is_empty() { path class=(class) d=(path) {} } }
     }
 
     /// A strip of marks: the taller, the more of the kind happened in that slice.
@@ -219,7 +232,7 @@ impl Drawing<'_> {
         let most = self.points.iter().map(value).max().unwrap_or(0);
         let width = ((canvas.width - canvas.left - RIGHT) / self.points.len() as f64 - 0.6).max(1.2);
         html! {
-            rect.lane x=(n(canvas.left)) y=(n(top)) width=(n(canvas.width - canvas.left - RIGHT)) height=(n(LANE));
+            rect.lane x=(n(canvas.left)) y=(n(top)) width=(n(canvas.width - canvas.left - RIGHT)) height=(n(LANE)) {}
             text x=(n(canvas.left - 7.0)) y=(n(top + 10.5)) text-anchor="end" { (class) }
             @for point in self.points.iter().filter(|point| value(point) > 0) {
                 @let height = LANE * (0.35 + 0.65 * (value(point) as f64 / most as f64).sqrt());

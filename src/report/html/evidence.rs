@@ -8,6 +8,7 @@ use crate::report::model::ScenarioReport;
 use crate::report::text::{count, duration, moment};
 use crate::report::words;
 
+use super::Column::{Number, Text};
 use super::{badge, table};
 
 /// What was touched, and whether it was undone.
@@ -39,7 +40,7 @@ pub(super) fn faults(scenario: &ScenarioReport) -> Markup {
     html! {
         h3 { "What was touched" }
         @if rows.is_empty() { p { "No fault: a control." } }
-        @else { (table(&["#", "Fault", "Touched", "From – to", "Undone"], &rows)) }
+        @else { (table(&[Text("#"), Text("Fault"), Text("Touched"), Text("From – to"), Text("Undone")], &rows)) }
     }
 }
 
@@ -69,7 +70,7 @@ pub(super) fn context(scenario: &ScenarioReport) -> Markup {
     html! {
         @if !rows.is_empty() {
             h3 { "Context loss" }
-            (table(&["Fault", "Worst", "Touched", "Fail-open", "Closed, loud", "Closed, silent", "Harmless"], &rows))
+            (table(&[Text("Fault"), Text("Worst"), Number("Touched"), Number("Fail-open"), Number("Closed, loud"), Number("Closed, silent"), Number("Harmless")], &rows))
         }
     }
 }
@@ -95,7 +96,7 @@ pub(super) fn checks(scenario: &ScenarioReport) -> Markup {
         .collect();
     html! {
         h3 { "Checks" }
-        @if rows.is_empty() { p { "None." } } @else { (table(&["Verdict", "List", "Expected", "Observed"], &rows)) }
+        @if rows.is_empty() { p { "None." } } @else { (table(&[Text("Verdict"), Text("List"), Text("Expected"), Text("Observed")], &rows)) }
     }
 }
 
@@ -121,7 +122,20 @@ pub(super) fn phases(scenario: &ScenarioReport) -> Markup {
             ]
         })
         .collect();
-    table(&["Phase", "From – to", "Arrivals", "Ok", "Errors", "Dropped", "Late", "p50 / p99", "Foreign rows"], &rows)
+    table(
+        &[
+            Text("Phase"),
+            Text("From – to"),
+            Number("Arrivals"),
+            Number("Ok"),
+            Text("Errors"),
+            Number("Dropped"),
+            Number("Late"),
+            Text("p50 / p99"),
+            Text("Foreign rows"),
+        ],
+        &rows,
+    )
 }
 
 /// The leaks kept as evidence of a finding.
@@ -144,7 +158,7 @@ pub(super) fn leaks(finding: &Finding) -> Markup {
                 html! { span.nowrap { (moment(leak.at_us)) } },
                 html! { (leak.phase.name()) },
                 html! { span.nowrap { (leak.asker) } },
-                html! { (what) " " (owner) },
+                html! { span.nowrap { (what) " " (owner) } },
                 html! { code { (leak.table) } },
                 html! { (operation(leak.operation)) },
                 html! { (leak.backend_pid) },
@@ -155,23 +169,23 @@ pub(super) fn leaks(finding: &Finding) -> Markup {
             ]
         })
         .collect();
-    let headings = [
-        "At",
-        "Phase",
-        "Asker",
-        "Got",
-        "Table",
-        "Operation",
-        "Backend pid",
-        "Connection served before",
-        "Context on the server",
-        "Fault",
-        "Known by",
+    let columns = [
+        Text("At"),
+        Text("Phase"),
+        Text("Asker"),
+        Text("Got"),
+        Text("Table"),
+        Text("Operation"),
+        Number("Backend pid"),
+        Text("Connection served before"),
+        Text("Context on the server"),
+        Text("Fault"),
+        Text("Known by"),
     ];
     html! {
         details open[!finding.planted] {
             summary { "Evidence: " (rows.len()) " of " (count(finding.count)) }
-            (table(&headings, &rows))
+            (table(&columns, &rows))
         }
     }
 }

@@ -45,7 +45,7 @@ fn page(report: &RunReport) -> Markup {
                 main {
                     @if !report.scenarios.is_empty() { (overview(report)) }
                     (troubles(report))
-                    @for (index, each) in report.scenarios.iter().enumerate() { (scenario::section(each, index)) }
+                    @for (index, each) in words::worst_first(report).into_iter().enumerate() { (scenario::section(each, index)) }
                 }
                 footer { "Money is what the models say for the scale that each scenario states, not an invoice; "
                     "the customers' and the vendor's line are never added." }
@@ -80,12 +80,12 @@ fn overview(report: &RunReport) -> Markup {
             table.stack {
                 thead { tr { th { "Scenario" } th { "Verdict" } th { "Findings" } th { "Touched" } th.num { "Price at scale" } } }
                 tbody {
-                    @for (index, each) in report.scenarios.iter().enumerate() {
+                    @for (index, each) in words::worst_first(report).into_iter().enumerate() {
                         tr {
                             th scope="row" { a href={ "#" (anchor(index)) } { (each.header.scenario) } }
-                            td { (badge(words::verdict(each.verdict), &words::scenario_verdict(each))) }
-                            td data-label="Findings" { (words::findings(each)) }
-                            td data-label="Touched" { (words::touched(each)) }
+                            td { (verdict_badge(each)) }
+                            td data-label="Findings" { (pieces(words::findings(each), ", ")) }
+                            td data-label="Touched" { (pieces(words::touched(each), "; ")) }
                             td.num data-label="Price at scale" { (words::price(each.price.at_scale)) }
                         }
                     }
@@ -102,7 +102,7 @@ fn troubles(report: &RunReport) -> Markup {
                 header { h2 { (plural(report.troubles.len() as u64, "scenario")) " could not run" } }
                 p.meta { "Trouble of the harness or its stack, not a finding." }
                 dl.facts {
-                    @for trouble in &report.troubles { dt { (trouble.scenario) } dd.keep { (trouble.message) } }
+                    @for trouble in &report.troubles { dt { (trouble.scenario) } dd.keep { (in_code(&trouble.message)) } }
                 }
             }
         }
@@ -128,20 +128,57 @@ fn in_code(sentence: &str) -> Markup {
     html! { @for (place, part) in parts.iter().enumerate() { @if place % 2 == 1 { code { (part) } } @else { (part) } } }
 }
 
-/// A table that scrolls sideways where it does not fit.
-fn table(headings: &[&str], rows: &[Vec<Markup>]) -> Markup {
+/// A column: its heading, and whether it holds numbers, which stand flush right.
+#[derive(Clone, Copy)]
+enum Column {
+    Text(&'static str),
+    Number(&'static str),
+}
+
+impl Column {
+    fn heading(self) -> &'static str {
+        match self {
+            Column::Text(heading) | Column::Number(heading) => heading,
+        }
+    }
+
+    fn class(self) -> Option<&'static str> {
+        matches!(self, Column::Number(_)).then_some("num")
+    }
+}
+
+/// A table that scrolls sideways where it does not fit, and becomes a list of labelled values on a phone.
+fn table(columns: &[Column], rows: &[Vec<Markup>]) -> Markup {
+    let name = columns.iter().map(|column| column.heading()).collect::<Vec<_>>().join(", ");
     html! {
-        div.scroll tabindex="0" role="region" aria-label={ "table: " (headings.join(", ")) } {
-            table {
-                thead { tr { @for heading in headings { th { (heading) } } } }
-                tbody { @for row in rows { tr { @for cell in row { td { (cell) } } } } }
+        div.scroll tabindex="0" role="region" aria-label={ "table: " (name) } {
+            table.stack {
+                thead { tr { @for column in columns { th class=[column.class()] { (column.heading()) } } } }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            @for (column, cell) in columns.iter().zip(row) {
+                                td class=[column.class()] data-label=(column.heading()) { (cell) }
+                            }
+                        }
+                    }
+                }
             }
         }
     }
 }
 
+/// The verdict, with what was caught beside it: the words of [`words::scenario_verdict`], the first one as badge.
 fn verdict_badge(scenario: &ScenarioReport) -> Markup {
-    badge(words::verdict(scenario.verdict), &words::scenario_verdict(scenario))
+    let words = words::scenario_verdict(scenario);
+    let (verdict, caught) = words.split_once(' ').unwrap_or((&words, ""));
+    html! { span.verdict { (badge(verdict, verdict)) @if !caught.is_empty() { " " span.caught { (pieces(caught.to_owned(), ", ")) } } } }
+}
+
+/// A list that breaks between its pieces before it breaks inside one.
+fn pieces(list: String, separator: &str) -> Markup {
+    let pieces: Vec<_> = list.split_inclusive(separator).collect();
+    html! { @for piece in pieces { span.piece { (piece) } } }
 }
 
 #[cfg(test)]
@@ -166,7 +203,7 @@ mod tests {
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
         assert!(page.contains("⟨U+202E⟩"));
         let quotes_kept =
-            page.split("data-label=\"").skip(1).all(|rest| rest.split('"').next().is_some_and(|v| v.len() < 20));
+            page.split("data-label=\"").skip(1).all(|rest| rest.split('"').next().is_some_and(|v| v.len() < 30));
         assert!(quotes_kept, "an attribute swallowed text");
     }
 

@@ -9,7 +9,8 @@ use crate::report::model::ScenarioReport;
 use crate::report::text::{count, duration, moment, plural};
 use crate::report::words;
 
-use super::{anchor, badge, chart, evidence, table, verdict_badge};
+use super::Column::{Number, Text};
+use super::{anchor, badge, chart, evidence, in_code, table, verdict_badge};
 
 /// The section, which the overview links to.
 pub(super) fn section(scenario: &ScenarioReport, index: usize) -> Markup {
@@ -22,7 +23,7 @@ pub(super) fn section(scenario: &ScenarioReport, index: usize) -> Markup {
                 (header.family) @for tag in scenario.tags.iter().filter(|tag| **tag != header.family) { " · " (tag) }
                 " · " (duration(scenario.took_us)) " · " (plural(u64::from(header.tenants), "tenant"))
             }
-            @if !scenario.reasons.is_empty() { ul.reasons { @for reason in &scenario.reasons { li { (reason) } } } }
+            @if !scenario.reasons.is_empty() { ul.reasons { @for reason in &scenario.reasons { li { (in_code(reason)) } } } }
             p.keep { (scenario.why) }
             (chart::chart(&scenario.judgement, &id))
             (recovery(scenario))
@@ -64,8 +65,11 @@ fn one_finding(finding: &Finding) -> Markup {
     html! {
         section.finding {
             h4 { (finding.code) " " (finding.code.title()) " ×" (count(finding.count)) (badge(class, how)) }
-            p { (finding.summary) }
-            p.small.soft { "Reached: " (words::blast_radius(finding)) ". First seen at " (moment(finding.first_at_us)) "." }
+            p { (in_code(&finding.summary)) }
+            @let reached = words::blast_radius(finding);
+            p.small.soft {
+                @if !reached.is_empty() { "Reached: " (reached) ". " } "First seen at " (moment(finding.first_at_us)) "."
+            }
             p.small { (finding.code.explain()) }
             @if !finding.notes.is_empty() { ul.small { @for note in &finding.notes { li { (note) } } } }
             @if !finding.evidence.is_empty() { (evidence::leaks(finding)) }
@@ -108,13 +112,16 @@ fn bases(findings: &[PricedFinding]) -> Markup {
             vec![
                 html! { (priced.code) },
                 html! { (priced.model) },
-                html! { span.nowrap { (priced.at_scale.customer) } },
-                html! { span.nowrap { (priced.at_scale.vendor) } },
+                html! { (priced.at_scale.customer) },
+                html! { (priced.at_scale.vendor) },
                 html! { (priced.basis) },
             ]
         })
         .collect();
-    table(&["Finding", "Model", "Customers, at scale", "Vendor, at scale", "Basis"], &rows)
+    table(
+        &[Text("Finding"), Text("Model"), Number("Customers, at scale"), Number("Vendor, at scale"), Text("Basis")],
+        &rows,
+    )
 }
 
 /// What few readers need at first: phases, undo, how to run it again.
