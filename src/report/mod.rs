@@ -7,7 +7,10 @@
 mod assemble;
 mod html;
 mod json;
+mod junit;
+mod markdown;
 mod model;
+mod terminal;
 mod text;
 mod words;
 
@@ -17,4 +20,7 @@ mod sample;
 pub use assemble::assemble;
 pub use html::html;
 pub use json::{json, json_schema};
+pub use junit::junit;
+pub use markdown::markdown;
 pub use model::*;
+pub use terminal::{Colour, terminal};

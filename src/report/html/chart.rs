@@ -36,7 +36,9 @@ const MAX_NAMES: usize = 4;
 const LANE: f64 = 13.0;
 const LANE_GAP: f64 = 6.0;
 /// Two lanes, the numbers of the x axis and its title.
-const BELOW_PLOT: f64 = 2.0 * (LANE + LANE_GAP) + 40.0;
+const BELOW_PLOT: f64 = FIRST_LANE + 2.0 * (LANE + LANE_GAP) + 34.0;
+/// Below the axis, whose lowest number needs the room.
+const FIRST_LANE: f64 = 10.0;
 
 /// The chart of one scenario with its legend; nothing if there is no slice to draw.
 pub(super) fn chart(judgement: &Judgement, id: &str) -> Markup {
@@ -228,7 +230,7 @@ impl Drawing<'_> {
 
     /// A strip of marks: the taller, the more of the kind happened in that slice.
     fn lane(&self, canvas: Canvas, row: u32, class: &str, noun: &str, value: fn(&TimelinePoint) -> u64) -> Markup {
-        let top = canvas.height - BELOW_PLOT + LANE_GAP + f64::from(row) * (LANE + LANE_GAP);
+        let top = canvas.height - BELOW_PLOT + FIRST_LANE + f64::from(row) * (LANE + LANE_GAP);
         let most = self.points.iter().map(value).max().unwrap_or(0);
         let width = ((canvas.width - canvas.left - RIGHT) / self.points.len() as f64 - 0.6).max(1.2);
         html! {
