@@ -84,10 +84,9 @@ fn details(scenario: &ScenarioReport) -> String {
         format!("price at scale: {}", words::price(scenario.price.at_scale)),
     ];
     for finding in &scenario.judgement.findings {
-        let planted = if finding.planted { "planted, caught" } else { "not planted" };
-        let (code, title) = (finding.code, finding.code.title());
+        let (code, title, origin) = (finding.code, finding.code.title(), words::origin(finding));
         lines.push(format!(
-            "{code} {title} ({planted}): {} First seen at {}.",
+            "{code} {title} ({origin}): {} First seen at {}.",
             stop(&finding.summary),
             moment(finding.first_at_us)
         ));

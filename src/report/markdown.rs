@@ -56,8 +56,13 @@ fn section(page: &mut Page, scenario: &ScenarioReport) {
 
 fn findings(page: &mut Page, scenario: &ScenarioReport) {
     for finding in &scenario.judgement.findings {
-        let planted = if finding.planted { ", planted, caught" } else { "" };
-        page.line(&format!("\n### {} {} ×{}{planted}", finding.code, finding.code.title(), count(finding.count)));
+        page.line(&format!(
+            "\n### {} {} ×{} ({})",
+            finding.code,
+            finding.code.title(),
+            count(finding.count),
+            words::origin(finding)
+        ));
         page.paragraph(&sentence(&finding.summary));
         let radius = words::blast_radius(finding);
         let reached = if radius.is_empty() { String::new() } else { format!("Reached: {}. ", text(&radius)) };
@@ -125,7 +130,8 @@ fn context(page: &mut Page, scenario: &ScenarioReport) {
     for context in &scenario.judgement.context {
         let of = context.outcome;
         let mut row = vec![text(&context.leaves), text(&context.class)];
-        row.extend([of.touched, of.open, of.loud, of.silent, of.harmless].map(count));
+        row.extend([count(of.touched), words::bad_of(of.open, of.touched)]);
+        row.extend([of.loud, of.silent, of.harmless].map(count));
         page.row(&row);
     }
 }
@@ -215,6 +221,10 @@ fn text(text: &str) -> String {
             _ => escaped.push(c),
         }
     }
+    // At the start of a paragraph these make a list, a line or a heading of it.
+    if escaped.starts_with(['-', '+', '=']) {
+        escaped.insert(0, '\\');
+    }
     // Neither of these may become a link by itself.
     escaped.replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
 }
@@ -291,5 +301,6 @@ mod tests {
         assert_eq!(sentence("a ` b"), r"a \` b");
         assert_eq!(code("p99 < 40ms"), "`p99 < 40ms`");
         assert_eq!(code("a<b>"), "a&lt;b&gt;");
+        assert_eq!(text("--- x"), r"\--- x");
     }
 }

@@ -348,8 +348,11 @@ fn timeline(change: impl Fn(u64, &mut TimelinePoint)) -> Vec<TimelinePoint> {
     .collect()
 }
 
-/// `(code, model, observed, at scale)`, each `(customer, vendor)` in micro-dollars.
-fn price(findings: &[(Code, &str, (i64, i64), (i64, i64))]) -> PricedRun {
+/// Customer and vendor, in micro-dollars.
+type Lines = (i64, i64);
+
+/// `(code, model, observed, at scale)`.
+fn price(findings: &[(Code, &str, Lines, Lines)]) -> PricedRun {
     let losses = |(customer, vendor)| Losses { customer: MicroDollars(customer), vendor: MicroDollars(vendor) };
     let sum = |field: fn(&PricedFinding) -> Losses, of: &[PricedFinding]| Losses {
         customer: of.iter().map(|f| field(f).customer).sum(),

@@ -2,7 +2,7 @@
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::oracle::Verdict;
 
@@ -10,8 +10,8 @@ use super::model::{RunReport, ScenarioReport};
 use super::text::{count, line};
 use super::words;
 
-/// Columns below which a table cannot be read; a narrower terminal wraps.
-const NARROWEST: u16 = 60;
+/// The table needs this many columns; a narrower terminal wraps its lines.
+const NARROWEST: u16 = 80;
 /// Columns above which an eye loses its row.
 const WIDEST: u16 = 160;
 /// Scenarios whose reasons are printed; the files hold the others.
@@ -56,10 +56,14 @@ pub fn terminal(report: &RunReport, colour: Colour, width: u16) -> String {
 
 fn scenarios(report: &RunReport, colour: Colour, width: u16) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    table.set_header(["verdict", "scenario", "findings", "touched", "price at scale"]);
+    // Cells come wrapped, so that names and codes stay whole where a general rule would cut them.
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["verdict", "scenario", "findings", "touched", "price\nat scale"]);
     for scenario in &report.scenarios {
-        table.add_row(row(scenario));
+        table.add_row(row(scenario, column_widths(usize::from(width))));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((1, 0));
     }
     if let Some(price) = table.column_mut(4) {
         price.set_cell_alignment(CellAlignment::Right);
@@ -67,13 +71,32 @@ fn scenarios(report: &RunReport, colour: Colour, width: u16) -> String {
     table.lines().map(|line| paint_verdict(line.trim_end(), colour) + "\n").collect()
 }
 
-fn row(scenario: &ScenarioReport) -> [String; 5] {
+/// What the columns may take: each has what its words need at the least, names and effects share the rest.
+fn column_widths(width: usize) -> [usize; 5] {
+    const LEAST: [usize; 5] = [12, 20, 14, 13, 12];
+    /// A blank before each column and one between two.
+    const GAPS: usize = 9;
+    let mut rest = width.saturating_sub(LEAST.iter().sum::<usize>() + GAPS);
+    let mut widths = LEAST;
+    for (column, more) in [(1, 22), (3, 27), (0, 12), (2, 10), (4, 14)] {
+        let given = more.min(rest);
+        widths[column] += given;
+        rest -= given;
+    }
+    widths
+}
+
+fn row(scenario: &ScenarioReport, widths: [usize; 5]) -> [String; 5] {
+    let [verdict, name, findings, touched, price] = widths;
+    let cell = |text: String, width: usize, breaks: &[char]| {
+        text.lines().flat_map(|line| wrap(line, width, breaks)).collect::<Vec<_>>().join("\n")
+    };
     [
-        words::scenario_verdict(scenario),
-        line(&scenario.header.scenario),
-        words::findings(scenario).replace(", ", "\n"),
-        line(&words::touched(scenario)),
-        words::price(scenario.price.at_scale),
+        cell(words::scenario_verdict(scenario), verdict, BLANKS),
+        cell(line(&scenario.header.scenario), name, DASHES),
+        cell(words::findings(scenario).replace(", ", "\n"), findings, BLANKS),
+        cell(line(&words::touched(scenario)).replace("; ", "\n"), touched, BLANKS),
+        cell(words::price(scenario.price.at_scale), price, BLANKS),
     ]
 }
 
@@ -96,7 +119,7 @@ const INDENT: usize = 15;
 
 fn hanging(word: &str, verdict: Option<Verdict>, text: &str, colour: Colour, width: u16) -> String {
     let mut lines = String::new();
-    for (place, part) in wrap(&line(text), usize::from(width) - INDENT).into_iter().enumerate() {
+    for (place, part) in wrap(&line(text), usize::from(width) - INDENT, BLANKS).into_iter().enumerate() {
         let word = if place == 0 { word } else { "" };
         let pad = " ".repeat(INDENT - 1 - word.width());
         let word = verdict.map_or_else(|| word.to_owned(), |verdict| paint(word, verdict, colour));
@@ -105,30 +128,30 @@ fn hanging(word: &str, verdict: Option<Verdict>, text: &str, colour: Colour, wid
     lines
 }
 
-/// Lines of at most `width` columns, broken between words; a longer word is broken where it must.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let last = lines.last().map_or(0, |line| line.width());
-        if last > 0 && last + 1 + word.width() > width {
-            lines.push(String::new());
-        } else if last > 0 {
-            push(&mut lines, ' ');
+/// Where prose and codes may be broken.
+const BLANKS: &[char] = &[' '];
+/// Where names may be broken, which are words joined by dashes.
+const DASHES: &[char] = &[' ', '-'];
+
+/// Lines of at most `width` columns, broken after one of `breaks`; a longer piece is broken where it must.
+fn wrap(text: &str, width: usize, breaks: &[char]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut current = String::new();
+    for piece in text.split_inclusive(breaks) {
+        if !current.is_empty() && current.width() + piece.trim_end().width() > width {
+            lines.push(std::mem::take(&mut current));
         }
-        for c in word.chars() {
-            let mut bytes = [0; 4];
-            let full = lines.last().is_some_and(|line| line.width() + c.encode_utf8(&mut bytes).width() > width);
-            if full {
-                lines.push(String::new());
+        for c in piece.chars() {
+            let over = current.width() + c.width().unwrap_or(0) > width;
+            // A blank at the end of a line needs no room.
+            if over && c != ' ' {
+                lines.push(std::mem::take(&mut current));
             }
-            push(&mut lines, c);
+            current.push(c);
         }
     }
-    lines
-}
-
-fn push(lines: &mut [String], c: char) {
-    lines.last_mut().expect("wrap starts with one line and never takes one away").push(c);
+    lines.push(current);
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 /// Colours the verdict with which a line of the table begins. Only the first column stands there, and it holds no
@@ -170,11 +193,21 @@ mod tests {
         insta::assert_snapshot!("terminal_passing", terminal(&sample::passing(), Colour::Off, 100));
     }
 
+    /// Lines break at blanks and after dashes, keep every character but the blank at the break, and fit even when a word
+    /// or a wide character does not.
+    #[test]
+    fn text_is_wrapped_where_it_may_break() {
+        assert_eq!(wrap("control-without-faults", 12, DASHES), ["control-", "without-", "faults"]);
+        assert_eq!(wrap("a bc de-fgh", 4, BLANKS), ["a bc", "de-f", "gh"]);
+        assert_eq!(wrap("日本語 x", 4, BLANKS), ["日本", "語 x"]);
+        assert_eq!(wrap("", 4, BLANKS), [""]);
+    }
+
     /// No line is wider than the terminal, and colour changes no character.
     #[test]
     fn lines_fit_and_colour_only_colours() {
         for report in [sample::mixed(), sample::hostile(), sample::passing()] {
-            for width in [60, 80, 120, 200] {
+            for width in [80, 90, 120, 200] {
                 let plain = terminal(&report, Colour::Off, width);
                 let widest = plain.lines().max_by_key(|line| line.width()).unwrap();
                 assert!(widest.width() <= usize::from(width), "{} > {width}: {widest}", widest.width());

@@ -104,11 +104,8 @@ pub(super) fn run_leaks(report: &RunReport) -> String {
         let bounds = of.iter().map(|scenario| scenario.judgement.leak_bound);
         bounds.fold((0, 0), |(leaks, rows): (u64, u64), b| (leaks + b.leaks, rows + b.rows))
     };
-    let mut text = match sum(&tested) {
-        (0, rows) => leak_bound(&LeakBound { leaks: 0, rows, upper_95: upper_95_of_none(rows) }),
-        // Scenarios that differ are no common binomial, so leaks that did happen get no pooled bound.
-        (leaks, rows) => of_rows(leaks, rows),
-    };
+    let (leaks, rows) = sum(&tested);
+    let mut text = foreign_rows(leaks, rows);
     if !planted.is_empty() {
         let (leaks, rows) = sum(&planted);
         text = format!("{text}; where leaks are planted: {}", of_rows(leaks, rows));
@@ -116,8 +113,34 @@ pub(super) fn run_leaks(report: &RunReport) -> String {
     text
 }
 
+/// Foreign rows of a part or a pool of runs. Rows of different phases or scenarios are no common binomial, so leaks that
+/// did happen get their share and no bound.
+pub(super) fn foreign_rows(leaks: u64, rows: u64) -> String {
+    match leaks {
+        0 => leak_bound(&LeakBound { leaks, rows, upper_95: upper_95_of_none(rows) }),
+        _ => of_rows(leaks, rows),
+    }
+}
+
 fn of_rows(leaks: u64, rows: u64) -> String {
     format!("{} of {} ({})", count(leaks), plural(rows, "row"), share(leaks as f64 / rows.max(1) as f64))
+}
+
+/// How many of `trials` came out badly, for a cell beside their number: `96`, or `0 (at most 0.77%)`.
+pub(super) fn bad_of(events: u64, trials: u64) -> String {
+    match (events, upper_95_of_none(trials)) {
+        (0, Some(upper)) => format!("0 (at most {})", upper_share(upper)),
+        (events, _) => count(events),
+    }
+}
+
+/// How a finding came to be: `planted, caught`, `not planted`, or `notice`.
+pub(super) fn origin(finding: &Finding) -> &'static str {
+    match (finding.planted, finding.severity) {
+        (true, _) => "planted, caught",
+        (false, Severity::Notice) => "notice",
+        (false, _) => "not planted",
+    }
 }
 
 /// One-sided 95% upper bound on a share of which no event was seen in `trials`, by Clopper-Pearson: the root of

@@ -62,8 +62,8 @@ pub(super) fn context(scenario: &ScenarioReport) -> Markup {
                 html! { (context.fault + 1) ": leaves " (context.leaves) },
                 html! { span.nowrap { (badge(class, &context.class)) } },
             ];
-            let counts = [outcome.touched, outcome.open, outcome.loud, outcome.silent, outcome.harmless];
-            row.extend(counts.map(|n| html! { (count(n)) }));
+            row.extend([html! { (count(outcome.touched)) }, html! { (words::bad_of(outcome.open, outcome.touched)) }]);
+            row.extend([outcome.loud, outcome.silent, outcome.harmless].map(|n| html! { (count(n)) }));
             row
         })
         .collect();
@@ -118,7 +118,7 @@ pub(super) fn phases(scenario: &ScenarioReport) -> Markup {
                 html! { (count(phase.dropped)) },
                 html! { (count(phase.late)) },
                 html! { span.nowrap { (latency(phase.p50_us)) " / " (latency(phase.p99_us)) } },
-                html! { (count(phase.leaked_rows)) " of " (count(phase.rows_checked)) },
+                html! { (words::foreign_rows(phase.leaked_rows, phase.rows_checked)) },
             ]
         })
         .collect();

@@ -56,15 +56,15 @@ fn findings(scenario: &ScenarioReport) -> Markup {
 }
 
 fn one_finding(finding: &Finding) -> Markup {
-    let (class, how) = match (finding.planted, finding.severity) {
-        (true, _) => ("pass", "planted, caught"),
-        (false, Severity::Notice) => ("notice", "notice"),
-        (false, Severity::Leak | Severity::Integrity) => ("fail", "not planted"),
-        (false, Severity::Availability | Severity::Performance) => ("inconclusive", "not planted"),
+    let class = match (finding.planted, finding.severity) {
+        (true, _) => "pass",
+        (false, Severity::Notice) => "notice",
+        (false, Severity::Leak | Severity::Integrity) => "fail",
+        (false, Severity::Availability | Severity::Performance) => "inconclusive",
     };
     html! {
         section.finding {
-            h4 { (finding.code) " " (finding.code.title()) " ×" (count(finding.count)) (badge(class, how)) }
+            h4 { (finding.code) " " (finding.code.title()) " ×" (count(finding.count)) (badge(class, words::origin(finding))) }
             p { (in_code(&finding.summary)) }
             @let reached = words::blast_radius(finding);
             p.small.soft {
