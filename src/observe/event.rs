@@ -102,7 +102,7 @@ pub enum Event {
 }
 
 /// What the run was.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Header {
     /// [`JOURNAL_SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -137,7 +137,7 @@ pub struct Header {
 }
 
 /// Tenants that are counted together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Class {
     /// Every selector that includes this class. A class with `All`, `Tier(growth)` and `Victims` is the growth tier
     /// without the aggressor. The classes partition the fleet, so summing those that match a selector is exact.
@@ -192,7 +192,7 @@ pub struct ClassSlice {
 }
 
 /// What became of the transactions that a context fault touched.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ContextOutcome {
     /// Transactions touched.
     pub touched: u64,
@@ -207,7 +207,7 @@ pub struct ContextOutcome {
 }
 
 /// Evidence of one foreign row or write.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Leak {
     /// When it was seen.
     pub at_us: u64,
@@ -236,7 +236,7 @@ pub struct Leak {
 }
 
 /// What leaked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeakKind {
     /// A foreign row was read.
@@ -246,7 +246,7 @@ pub enum LeakKind {
 }
 
 /// How a row's owner was known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Witness {
     /// Its tenant column.
@@ -290,7 +290,7 @@ pub struct Footer {
 }
 
 /// Why a run ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum EndReason {
     /// All phases ran.
@@ -304,7 +304,7 @@ pub enum EndReason {
 }
 
 /// One undo.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct UndoRecord {
     /// What was undone.
     pub what: String,

@@ -94,8 +94,19 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
+impl schemars::JsonSchema for Code {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let codes: Vec<&str> = Code::ALL.iter().map(|code| code.text()).collect();
+        schemars::json_schema!({ "description": "The stable code of a finding.", "type": "string", "enum": codes })
+    }
+}
+
 /// How bad a finding is, worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Data reached another tenant. Fails the scenario unless planted.
@@ -111,7 +122,7 @@ pub enum Severity {
 }
 
 /// Something that went wrong, with its evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Finding {
     /// Its stable code.
     pub code: Code,
@@ -134,7 +145,7 @@ pub struct Finding {
 }
 
 /// Who and what a finding reached. All observed, nothing scaled.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct BlastRadius {
     /// Tenants whose data others saw.
     pub tenants_exposed: u64,
@@ -155,7 +166,7 @@ pub struct BlastRadius {
 }
 
 /// What a context fault did, in all.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ContextVerdict {
     /// Index of the fault.
     pub fault: usize,

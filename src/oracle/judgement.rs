@@ -6,7 +6,7 @@ use super::finding::{ContextVerdict, Finding};
 use crate::scenario::Phase;
 
 /// Pass, inconclusive or fail; the worse one wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Everything expected was evaluated and held.
@@ -18,7 +18,7 @@ pub enum Verdict {
 }
 
 /// What the oracle makes of one run. Costs are judged later, by `pricing`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Judgement {
     /// The verdict without the cost conditions.
     pub verdict: Verdict,
@@ -43,7 +43,7 @@ pub struct Judgement {
 }
 
 /// One expectation, evaluated.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Check {
     /// Such as `always`, `inject`, `recover`, `cost`, `must_find`, `effect`, `load`.
     pub list: String,
@@ -56,7 +56,7 @@ pub struct Check {
 }
 
 /// One fault, summed up.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FaultSummary {
     /// Index in the scenario.
     pub index: usize,
@@ -77,7 +77,7 @@ pub struct FaultSummary {
 }
 
 /// Exact binomial bound on the share of leaking rows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LeakBound {
     /// Foreign rows.
     pub leaks: u64,
@@ -88,7 +88,7 @@ pub struct LeakBound {
 }
 
 /// One point of the chart.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TimelinePoint {
     /// Start of the slice, microseconds since the run started.
     pub at_us: u64,
@@ -111,7 +111,7 @@ pub struct TimelinePoint {
 }
 
 /// Totals of one phase.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PhaseSummary {
     /// Phase.
     pub phase: Phase,

@@ -6,7 +6,7 @@ use crate::business_metrics::MicroDollars;
 use crate::oracle::{Check, Code};
 
 /// The price of one scenario's findings. Planted findings are priced like any other.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PricedRun {
     /// What was seen in the run itself.
     pub observed: Losses,
@@ -22,7 +22,7 @@ pub struct PricedRun {
 }
 
 /// Two lines that are never added: what the customers lose and what the vendor loses.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Losses {
     /// Loss of the customers (benchmark rates).
     pub customer: MicroDollars,
@@ -31,7 +31,7 @@ pub struct Losses {
 }
 
 /// One finding's price.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct PricedFinding {
     /// The finding's code.
     pub code: Code,

@@ -1,5 +1,26 @@
 //! Who reads it: one model, several renderers. Pure.
+//!
+//! [`assemble`] puts the scenarios of a run together; each renderer is a function from [`RunReport`] to text. A
+//! scenario and a database may say anything, so every renderer escapes whatever it did not write itself. A rate of
+//! which nothing was seen is never printed as a bare 0 but with the upper bound that the run proves.
 
+mod assemble;
+mod html;
+mod json;
+mod junit;
+mod markdown;
 mod model;
+mod terminal;
+mod text;
+mod words;
 
+#[cfg(test)]
+mod sample;
+
+pub use assemble::assemble;
+pub use html::html;
+pub use json::{json, json_schema};
+pub use junit::junit;
+pub use markdown::markdown;
 pub use model::*;
+pub use terminal::{Colour, terminal};

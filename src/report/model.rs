@@ -10,7 +10,7 @@ use crate::pricing::{Losses, PricedRun};
 pub const REPORT_SCHEMA_VERSION: u32 = 1;
 
 /// One run of several scenarios.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RunReport {
     /// [`REPORT_SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -31,7 +31,7 @@ pub struct RunReport {
 }
 
 /// One scenario.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ScenarioReport {
     /// What it was; `header.toml` holds its text.
     pub header: Header,
@@ -58,7 +58,7 @@ pub struct ScenarioReport {
 }
 
 /// A scenario that could not be run: harness trouble, not a finding.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Trouble {
     /// The scenario.
     pub scenario: String,
@@ -67,7 +67,7 @@ pub struct Trouble {
 }
 
 /// Sums over all scenarios of a run. Planted findings are not in the money here.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Totals {
     /// Scenarios that passed, planted ones that were caught included.
     pub passed: u64,
