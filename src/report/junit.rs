@@ -79,7 +79,7 @@ fn status(scenario: &ScenarioReport) -> TestCaseStatus {
 fn details(scenario: &ScenarioReport) -> String {
     let mut lines = vec![
         format!("verdict: {}", words::scenario_verdict(scenario)),
-        format!("touched: {}", words::touched(scenario)),
+        format!("touched: {}", words::touched(scenario).join("; ")),
         format!("foreign rows: {}", words::leak_bound(&scenario.judgement.leak_bound)),
         format!("price at scale: {}", words::price(scenario.price.at_scale)),
     ];

@@ -19,8 +19,8 @@ pub fn markdown(report: &RunReport) -> String {
             page.row(&[
                 text(&scenario.header.scenario),
                 strong(&words::scenario_verdict(scenario)),
-                text(&words::findings(scenario)),
-                text(&words::touched(scenario)),
+                text(&words::findings(scenario).join(", ")),
+                text(&words::touched(scenario).join("; ")),
                 text(&words::price(scenario.price.at_scale)),
             ]);
         }

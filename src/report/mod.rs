@@ -15,6 +15,8 @@ mod text;
 mod words;
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod sample;
 
 pub use assemble::assemble;

@@ -88,15 +88,15 @@ fn column_widths(width: usize) -> [usize; 5] {
 
 fn row(scenario: &ScenarioReport, widths: [usize; 5]) -> [String; 5] {
     let [verdict, name, findings, touched, price] = widths;
-    let cell = |text: String, width: usize, breaks: &[char]| {
-        text.lines().flat_map(|line| wrap(line, width, breaks)).collect::<Vec<_>>().join("\n")
+    let cell = |parts: &[String], width: usize, breaks: &[char]| {
+        parts.iter().flat_map(|part| wrap(&line(part), width, breaks)).collect::<Vec<_>>().join("\n")
     };
     [
-        cell(words::scenario_verdict(scenario), verdict, BLANKS),
-        cell(line(&scenario.header.scenario), name, DASHES),
-        cell(words::findings(scenario).replace(", ", "\n"), findings, BLANKS),
-        cell(line(&words::touched(scenario)).replace("; ", "\n"), touched, BLANKS),
-        cell(words::price(scenario.price.at_scale), price, BLANKS),
+        cell(&[words::scenario_verdict(scenario)], verdict, BLANKS),
+        cell(std::slice::from_ref(&scenario.header.scenario), name, DASHES),
+        cell(&words::findings(scenario), findings, BLANKS),
+        cell(&words::touched(scenario), touched, BLANKS),
+        cell(&[words::price(scenario.price.at_scale)], price, BLANKS),
     ]
 }
 

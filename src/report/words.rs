@@ -40,10 +40,13 @@ pub(super) fn unplanted(scenario: &ScenarioReport) -> impl Iterator<Item = &Find
     scenario.judgement.findings.iter().filter(|finding| !finding.planted && finding.severity != Severity::Notice)
 }
 
-/// Findings as short words, such as `TC-L01 ×17`; `none` without any.
-pub(super) fn findings(scenario: &ScenarioReport) -> String {
-    let list: Vec<_> = scenario.judgement.findings.iter().map(|f| format!("{} ×{}", f.code, count(f.count))).collect();
-    if list.is_empty() { "none".to_owned() } else { list.join(", ") }
+/// Findings as short words, such as `TC-L01 ×17`; one `none` without any.
+pub(super) fn findings(scenario: &ScenarioReport) -> Vec<String> {
+    let findings = &scenario.judgement.findings;
+    if findings.is_empty() {
+        return vec!["none".to_owned()];
+    }
+    findings.iter().map(|finding| format!("{} ×{}", finding.code, count(finding.count))).collect()
 }
 
 /// Distinct codes, in order.
@@ -52,13 +55,13 @@ pub(super) fn codes<'a>(findings: impl Iterator<Item = &'a Finding>) -> String {
     codes.into_iter().map(Code::text).collect::<Vec<_>>().join(", ")
 }
 
-/// What the faults did, such as `context.drop: 1,204 transactions`; a scenario without faults says so.
-pub(super) fn touched(scenario: &ScenarioReport) -> String {
+/// What each fault did, such as `context.drop: 1,204 transactions`; a scenario without faults says so.
+pub(super) fn touched(scenario: &ScenarioReport) -> Vec<String> {
     let faults = &scenario.judgement.faults;
     if faults.is_empty() {
-        return "no fault".to_owned();
+        return vec!["no fault".to_owned()];
     }
-    faults.iter().map(|fault| format!("{}: {}", fault.name, effect(fault))).collect::<Vec<_>>().join("; ")
+    faults.iter().map(|fault| format!("{}: {}", fault.name, effect(fault))).collect()
 }
 
 /// What one fault did.

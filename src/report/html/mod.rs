@@ -84,8 +84,8 @@ fn overview(report: &RunReport) -> Markup {
                         tr {
                             th scope="row" { a href={ "#" (anchor(index)) } { (each.header.scenario) } }
                             td { (verdict_badge(each)) }
-                            td data-label="Findings" { (pieces(words::findings(each), ", ")) }
-                            td data-label="Touched" { (pieces(words::touched(each), "; ")) }
+                            td data-label="Findings" { (pieces(&words::findings(each), ",")) }
+                            td data-label="Touched" { (pieces(&words::touched(each), ";")) }
                             td.num data-label="Price at scale" { (words::price(each.price.at_scale)) }
                         }
                     }
@@ -172,13 +172,18 @@ fn table(columns: &[Column], rows: &[Vec<Markup>]) -> Markup {
 fn verdict_badge(scenario: &ScenarioReport) -> Markup {
     let words = words::scenario_verdict(scenario);
     let (verdict, caught) = words.split_once(' ').unwrap_or((&words, ""));
-    html! { span.verdict { (badge(verdict, verdict)) @if !caught.is_empty() { " " span.caught { (pieces(caught.to_owned(), ", ")) } } } }
+    let caught: Vec<_> = caught.split(", ").filter(|piece| !piece.is_empty()).map(str::to_owned).collect();
+    html! { span.verdict { (badge(verdict, verdict)) @if !caught.is_empty() { " " span.caught { (pieces(&caught, ",")) } } } }
 }
 
 /// A list that breaks between its pieces before it breaks inside one.
-fn pieces(list: String, separator: &str) -> Markup {
-    let pieces: Vec<_> = list.split_inclusive(separator).collect();
-    html! { @for piece in pieces { span.piece { (piece) } } }
+fn pieces(list: &[String], separator: &str) -> Markup {
+    html! {
+        @for (place, piece) in list.iter().enumerate() {
+            @if place > 0 { " " }
+            span.piece { (piece) @if place + 1 < list.len() { (separator) } }
+        }
+    }
 }
 
 #[cfg(test)]
