@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::options::RunError;
 use crate::scenario::{Defect, Layer, Scenario};
-use crate::stack::{LoginRole, Server, plant};
+use crate::stack::{LoginRole, RowSecurity, Server, plant};
 use crate::tenancy::{Tenancy, TenancyOptions};
 
 /// What a scenario runs against.
@@ -22,8 +22,11 @@ pub(super) async fn provision(server: &Server, database: &str, scenario: &Scenar
     let admin = server.admin(database);
     let prepare = |error: Box<dyn std::error::Error + Send + Sync>| RunError::Prepare(error);
     let mut connection = PgConnection::connect_with(&admin).await.map_err(|error| prepare(error.into()))?;
-    let rls = scenario.stack.defence.contains(&Layer::Rls);
-    plant(&mut connection, &scenario.stack.defects, rls).await.map_err(|error| prepare(error.into()))?;
+    let row_security = match scenario.stack.defence.contains(&Layer::Rls) {
+        true => RowSecurity::On,
+        false => RowSecurity::Off,
+    };
+    plant(&mut connection, &scenario.stack.defects, row_security).await.map_err(|error| prepare(error.into()))?;
     connection.close().await.map_err(|error| prepare(error.into()))?;
 
     let connect = server.connect_as(role_of(scenario), database);
