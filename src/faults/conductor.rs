@@ -141,7 +141,11 @@ impl Conductor {
             Err(_) => failed(format!("the undo did not end within {UNDO_LIMIT:?}")),
         };
         let took_us = begun.elapsed().as_micros() as u64;
-        self.undone.push(UndoRecord { what: format!("{name} #{}", *index + 1), took_us, problem: healed.problem.clone() });
+        self.undone.push(UndoRecord {
+            what: format!("{name} #{}", *index + 1),
+            took_us,
+            problem: healed.problem.clone(),
+        });
         let _ = self.events.send(FaultEvent::Healed { at: self.target.executor.now(), fault: *index, healed });
     }
 }

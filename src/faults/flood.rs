@@ -22,7 +22,13 @@ pub(super) struct FloodRate {
 impl FloodRate {
     pub(super) fn new(arrivals: Arrivals, target: &Target) -> Self {
         let executor = target.executor.clone();
-        Self { arrivals: Some(arrivals), executor, running: None, cancel: CancellationToken::new(), sent: Arc::default() }
+        Self {
+            arrivals: Some(arrivals),
+            executor,
+            running: None,
+            cancel: CancellationToken::new(),
+            sent: Arc::default(),
+        }
     }
 }
 

@@ -71,7 +71,9 @@ pub fn build(spec: &FaultSpec, seed: u64, scenario: &str, target: &Target) -> Re
         FaultAction::ContextDrop { leaves, layer } => {
             Box::new(context::ContextDrop::new(spec.index, *leaves, *layer, trigger(), target))
         }
-        FaultAction::PoolHold { connections } => Box::new(hold::PoolHold::new(*connections, hold::Posture::Idle, target)),
+        FaultAction::PoolHold { connections } => {
+            Box::new(hold::PoolHold::new(*connections, hold::Posture::Idle, target))
+        }
         FaultAction::PoolIdleInTransaction { connections } => {
             Box::new(hold::PoolHold::new(*connections, hold::Posture::InTransaction, target))
         }

@@ -10,7 +10,9 @@ use super::recorder::Recorder;
 use super::slices::Outcome;
 use crate::observe::{Event, Leak, LeakKind, Witness};
 use crate::scenario::{Defect, ErrorKind, Operation};
-use crate::tenancy::{Directory, RequestInfo, Tenancy, TenancyError, Tenant, TenantTransaction, with_tenant, without_tenant};
+use crate::tenancy::{
+    Directory, RequestInfo, Tenancy, TenancyError, Tenant, TenantTransaction, with_tenant, without_tenant,
+};
 
 /// An arrival sent later than this counts as late.
 const LATE: Duration = Duration::from_millis(10);

@@ -182,8 +182,11 @@ fn documents(buffer: &mut String, slug: TenantSlug, id: TenantId, fleet: &Fleet)
     for number in 1..=count {
         let project = (number - 1) / DOCUMENTS_PER_PROJECT + 1;
         let canary = canary(slug, "documents", number);
-        row!(buffer, "{id}\t{number}\t{project}\tDocument {number} {canary}\t{canary} Minutes of the meeting on topic \
-             {number}: what was decided, who does it and until when.");
+        row!(
+            buffer,
+            "{id}\t{number}\t{project}\tDocument {number} {canary}\t{canary} Minutes of the meeting on topic \
+             {number}: what was decided, who does it and until when."
+        );
     }
     count
 }

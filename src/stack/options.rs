@@ -1,0 +1,65 @@
+//! Where the server should come from.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Which provider to use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ProviderChoice {
+    /// The first that can serve: external if a URL is given, else docker, else local.
+    #[default]
+    Auto,
+    /// A container.
+    Docker,
+    /// Server binaries of this machine, or fetched once into the user's cache.
+    Local,
+    /// A database server that someone else runs.
+    External,
+}
+
+impl ProviderChoice {
+    /// The name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            ProviderChoice::Auto => "auto",
+            ProviderChoice::Docker => "docker",
+            ProviderChoice::Local => "local",
+            ProviderChoice::External => "external",
+        }
+    }
+}
+
+impl fmt::Display for ProviderChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for ProviderChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [ProviderChoice::Auto, ProviderChoice::Docker, ProviderChoice::Local, ProviderChoice::External]
+            .into_iter()
+            .find(|choice| choice.name() == text)
+            .ok_or_else(|| format!("`{text}` is no provider: use auto, docker, local or external"))
+    }
+}
+
+/// How to get a server.
+#[derive(Debug, Clone, Default)]
+pub struct StackOptions {
+    /// Which provider.
+    pub provider: ProviderChoice,
+    /// The image of the docker provider; `None` takes its default.
+    pub image: Option<String>,
+    /// The server of the external provider: a Postgres URL of a role that may create databases and roles.
+    pub database_url: Option<String>,
+    /// Folder with `postgres` and `initdb` for the local provider; `None` looks in the usual places.
+    pub bin_dir: Option<PathBuf>,
+    /// Where missing server binaries are fetched from; `None` takes the default.
+    pub fetch_from: Option<String>,
+    /// Leave server and databases running when the run has ended. `tenant-chaos clean` removes them.
+    pub keep: bool,
+}

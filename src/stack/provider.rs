@@ -1,0 +1,146 @@
+//! Chooses who provides the server, and says why.
+
+use sqlx::postgres::PgConnectOptions;
+
+use super::error::{Attempt, NoProvider, StackError};
+use super::external::{self, External};
+use super::local::{self, Cluster, Sweep};
+use super::options::{ProviderChoice, StackOptions};
+
+/// A server in the hands of its provider.
+pub(super) enum Provided {
+    Local(Box<Cluster>),
+    External(External),
+}
+
+impl Provided {
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Provided::Local(_) => "local",
+            Provided::External(_) => "external",
+        }
+    }
+
+    pub(super) fn admin(&self) -> &PgConnectOptions {
+        match self {
+            Provided::Local(cluster) => cluster.admin(),
+            Provided::External(external) => external.admin(),
+        }
+    }
+
+    /// Whether the server goes on when the run ends, so that databases must be dropped one by one.
+    pub(super) fn outlives_the_run(&self) -> bool {
+        matches!(self, Provided::External(_))
+    }
+
+    pub(super) async fn stop(self) -> Result<(), StackError> {
+        match self {
+            Provided::Local(mut cluster) => cluster.stop().await,
+            Provided::External(external) => external.release().await,
+        }
+    }
+
+    /// Lets go without stopping anything (`--keep`).
+    pub(super) async fn leave(self) -> Result<(), StackError> {
+        match &self {
+            Provided::Local(cluster) => {
+                tracing::info!(folder = %cluster.folder().display(), "the server is kept; `tenant-chaos clean` ends it");
+            }
+            Provided::External(_) => tracing::info!("the databases are kept; `tenant-chaos clean` drops them"),
+        }
+        self.stop().await
+    }
+}
+
+/// The first provider that can serve, and why it is that one.
+pub(super) async fn provide(
+    options: &StackOptions,
+    postgres: Option<&str>,
+    run: &str,
+) -> Result<(Provided, String), StackError> {
+    sweep_quietly().await;
+    let order: &[ProviderChoice] = match (options.provider, &options.database_url) {
+        (ProviderChoice::Auto, Some(_)) => &[ProviderChoice::External],
+        (ProviderChoice::Auto, None) => &[ProviderChoice::Docker, ProviderChoice::Local],
+        (ProviderChoice::Docker, _) => &[ProviderChoice::Docker],
+        (ProviderChoice::Local, _) => &[ProviderChoice::Local],
+        (ProviderChoice::External, _) => &[ProviderChoice::External],
+    };
+    let mut refused = NoProvider::default();
+    for choice in order {
+        let offered = match choice {
+            ProviderChoice::Docker => docker(options, postgres).await,
+            ProviderChoice::Local | ProviderChoice::Auto => local(options, postgres).await,
+            ProviderChoice::External => external(options, run).await,
+        };
+        match offered {
+            Ok((provided, why)) => return Ok((provided, with_refusals(why, options.provider, &refused))),
+            Err(attempt) => refused.tried.push(attempt),
+        }
+    }
+    Err(StackError::NoProvider(refused))
+}
+
+fn with_refusals(why: String, choice: ProviderChoice, refused: &NoProvider) -> String {
+    match (choice, refused.tried.first()) {
+        (ProviderChoice::Auto, Some(Attempt { provider, why: because, .. })) => {
+            format!("{why}; {provider} cannot serve: {}", because.lines().next().unwrap_or_default())
+        }
+        (ProviderChoice::Auto, None) => format!("{why}; the first choice of auto"),
+        _ => format!("{why}; asked for"),
+    }
+}
+
+/// Orphans of dead runs are not worth failing for: the next start tries again.
+async fn sweep_quietly() {
+    match tokio::task::spawn_blocking(|| local::sweep(Sweep::Orphans)).await {
+        Ok(Ok(removed)) => removed.iter().for_each(|what| tracing::info!("removed what a dead run left: {what}")),
+        Ok(Err(error)) => tracing::warn!(%error, "cannot remove what a dead run left"),
+        Err(error) => tracing::warn!(%error, "cannot look for what dead runs left"),
+    }
+}
+
+async fn local(options: &StackOptions, postgres: Option<&str>) -> Result<(Provided, String), Attempt> {
+    let bin_dir = options.bin_dir.clone();
+    let major = postgres.map(str::to_owned);
+    let found = tokio::task::spawn_blocking(move || local::find(bin_dir.as_deref(), major.as_deref())).await;
+    let binaries = found.map_err(|error| error.to_string()).and_then(|found| found).map_err(|why| Attempt {
+        provider: "local",
+        why,
+        mend: match postgres {
+            Some(major) => format!("apt-get install postgresql-{major}  (or brew install postgresql@{major})"),
+            None => "apt-get install postgresql  (or brew install postgresql, or --bin-dir FOLDER)".to_owned(),
+        },
+    })?;
+    let cluster = Cluster::start(&binaries, options.keep).await.map_err(|error| Attempt {
+        provider: "local",
+        why: format!("PostgreSQL {} in {} does not start: {error}", binaries.major, binaries.folder.display()),
+        mend: "look at what it said; TMPDIR must be a folder that the server's user can enter".to_owned(),
+    })?;
+    let why = format!("server binaries in {}", binaries.folder.display());
+    Ok((Provided::Local(Box::new(cluster)), why))
+}
+
+async fn docker(_: &StackOptions, _: Option<&str>) -> Result<(Provided, String), Attempt> {
+    Err(Attempt { provider: "docker", why: "not built in".into(), mend: "build with the feature `docker`".into() })
+}
+
+async fn external(options: &StackOptions, run: &str) -> Result<(Provided, String), Attempt> {
+    let Some(url) = &options.database_url else {
+        return Err(Attempt {
+            provider: "external",
+            why: "no database URL".into(),
+            mend: "--database-url postgres://user:password@host/database".into(),
+        });
+    };
+    let refused = |error: StackError| {
+        let cause = std::error::Error::source(&error).map_or(String::new(), |source| format!(": {source}"));
+        Attempt { provider: "external", why: format!("{error}{cause}"), mend: "see above".into() }
+    };
+    let external = External::claim(url, run).await.map_err(refused)?;
+    match external::sweep(url).await {
+        Ok(removed) => removed.iter().for_each(|what| tracing::info!("removed what a dead run left: {what}")),
+        Err(error) => tracing::warn!(%error, "cannot remove what dead runs left"),
+    }
+    Ok((Provided::External(external), "a database URL was given".to_owned()))
+}
