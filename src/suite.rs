@@ -21,10 +21,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::RwLock;
 
 use crate::oracle::Verdict;
-use crate::report::{ScenarioReport, terminal};
+use crate::report::{Colour, ScenarioReport, assemble, terminal};
 use crate::run::{RunOptions, Session};
 use crate::scenario::{Scenario, ServerUse};
 use crate::stack::ProviderChoice;
+
+/// Columns of a failed test's message.
+const WIDTH: u16 = 120;
 
 /// Runs every scenario below a folder as a test, with the arguments that `cargo test` and `cargo nextest` pass.
 pub fn main(folder: impl AsRef<Path>) -> ExitCode {
@@ -124,7 +127,7 @@ impl Shared {
         })?;
         match report.verdict {
             Verdict::Pass => Ok(()),
-            Verdict::Fail | Verdict::Inconclusive => Err(terminal::scenario(&report).into()),
+            Verdict::Fail | Verdict::Inconclusive => Err(terminal(&assemble(vec![report], Vec::new()), Colour::Off, WIDTH).into()),
         }
     }
 
@@ -149,7 +152,7 @@ impl Shared {
         // Taken out by reference only: the tests hold no session any more when they have all ended.
         self.runtime.block_on(async {
             match self.session.get() {
-                Some(session) => session.shut_down().await.map_err(|error| error.to_string()),
+                Some(session) => session.stop().await.map_err(|error| error.to_string()),
                 None => Ok(()),
             }
         })

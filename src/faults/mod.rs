@@ -87,3 +87,17 @@ pub fn build(spec: &FaultSpec, seed: u64, scenario: &str, target: &Target) -> Re
         FaultAction::FloodLock { hold, .. } => Box::new(lock::FloodLock::new(aggressor()?, *hold, target)),
     })
 }
+
+/// How a fault is undone, and how that is verified; for those who want to know before it is injected.
+pub fn undo_of(action: &FaultAction) -> &'static str {
+    match action {
+        FaultAction::ContextDrop { .. } => "the hook is taken out of the tenant runtime; checked that none is left",
+        FaultAction::PoolHold { .. } => "the held connections go back to the pool; checked that the pool has them",
+        FaultAction::PoolIdleInTransaction { .. } => "the transactions are rolled back, their connections go back",
+        FaultAction::PoolLeak => "the connections that were kept go back to the pool",
+        FaultAction::PoolStorm { .. } => "the connectors are stopped and their connections closed",
+        FaultAction::FloodRate { .. } => "the flood's arrivals stop; requests under way end or reach their deadline",
+        FaultAction::FloodHeavy { .. } => "the heavy queries' tasks are stopped and their statements cancelled",
+        FaultAction::FloodLock { .. } => "the lock is released and its connection closed",
+    }
+}

@@ -94,11 +94,11 @@ impl Session {
         Ok(report)
     }
 
-    /// Stops the server and verifies that nothing of it is left.
+    /// Stops the server and verifies that nothing of it is left. A second call does nothing.
     ///
     /// # Errors
     /// [`RunError::Stack`] naming what is left.
-    pub async fn stop(self) -> Result<(), RunError> {
+    pub async fn stop(&self) -> Result<(), RunError> {
         Ok(self.server.stop().await?)
     }
 }

@@ -1,0 +1,73 @@
+//! `list`: which scenarios there are.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::exit::Exit;
+use super::options::Selection;
+use super::output::{CliError, print, print_json};
+use crate::scenario::Scenario;
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    selection: Selection,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    name: &'a str,
+    family: &'a str,
+    path: String,
+    tags: Vec<&'a str>,
+    faults: Vec<&'static str>,
+    must_find: Vec<&'a str>,
+    why: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    fn of(scenario: &'a Scenario) -> Self {
+        Self {
+            name: &scenario.name,
+            family: &scenario.family,
+            path: scenario.source.path.display().to_string(),
+            tags: scenario.tags.iter().map(String::as_str).collect(),
+            faults: scenario.faults.iter().map(|fault| fault.action.name()).collect(),
+            must_find: scenario.expect.must_find.iter().map(String::as_str).collect(),
+            why: &scenario.why,
+        }
+    }
+
+    fn line(&self, width: usize) -> String {
+        let first_sentence = self.why.split_inclusive(['.', ':']).next().unwrap_or_default();
+        let sentence = first_sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+        let planted = if self.must_find.is_empty() { "" } else { "planted " };
+        format!("  {:width$}  {planted}[{}]  {sentence}", self.name, self.tags.join(" "))
+    }
+}
+
+impl List {
+    pub(super) fn execute(&self) -> Result<Exit, CliError> {
+        let scenarios = self.selection.load()?;
+        let entries: Vec<Entry<'_>> = scenarios.iter().map(Entry::of).collect();
+        if self.json {
+            print_json(&entries)?;
+            return Ok(Exit::Pass);
+        }
+        let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+        let mut lines = Vec::new();
+        let mut family = "";
+        for entry in &entries {
+            if entry.family != family {
+                family = entry.family;
+                lines.push(family.to_owned());
+            }
+            lines.push(entry.line(width));
+        }
+        print(&lines.join("\n"))?;
+        Ok(Exit::Pass)
+    }
+}
