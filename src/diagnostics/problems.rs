@@ -54,6 +54,11 @@ impl Problems {
         self.list.last_mut().expect("one was pushed")
     }
 
+    /// The text of the file.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether nothing is wrong, so far.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
