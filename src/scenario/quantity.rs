@@ -56,7 +56,7 @@ pub(super) fn time(text: &str) -> Result<Duration, Wrong> {
             }
             "m" => Some("min"),
             "sec" | "secs" | "second" | "seconds" => Some("s"),
-            "msec" | "millis" | "milliseconds" => Some("ms"),
+            "msec" | "msecs" | "millis" | "millisecond" | "milliseconds" => Some("ms"),
             "mins" | "minute" | "minutes" => Some("min"),
             "hour" | "hours" | "hr" => Some("h"),
             other => crate::diagnostics::closest(other, TIME_UNITS.iter().map(|(name, _)| *name)),
@@ -109,6 +109,19 @@ pub(super) fn say(time: Duration) -> String {
         }
     }
     if nanos == 0 { "0s".to_owned() } else { format!("{}us", trimmed(nanos as f64 / 1e3)) }
+}
+
+/// A number as TOML writes it for people: `10_000`.
+pub(super) fn marked(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push('_');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A number without noise of binary fractions.

@@ -28,7 +28,7 @@ enum Place {
 
 /// How finely a metric is observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Grain {
+pub(in crate::scenario) enum Grain {
     /// Every 100 ms, for any tenants.
     Slices,
     /// Per phase, for groups of tenants.
@@ -39,7 +39,7 @@ enum Grain {
     Run,
 }
 
-fn grain(metric: Metric) -> Grain {
+pub(in crate::scenario) fn grain(metric: Metric) -> Grain {
     match metric {
         Metric::LostWrites | Metric::DuplicateWrites | Metric::LeakedTenants | Metric::CostUsd => Grain::Run,
         Metric::Alerts => Grain::Phases,

@@ -8,12 +8,12 @@ use toml::Spanned;
 use super::{Known, length};
 use crate::diagnostics::Problems;
 use crate::scenario::model::{Fault, FaultAction, TenantSlug, Trigger};
-use crate::scenario::quantity::{MAX_TIME, say};
+use crate::scenario::quantity::{MAX_TIME, marked, say};
 use crate::scenario::vocabulary::{ContextLayer, ContextResidue, Operation};
 use crate::scenario::wire::{self, Entry, List, Slug, Whole};
 
 /// Highest factor of a flood.
-const MAX_TIMES: f64 = 1_000_000.0;
+const MAX_TIMES: u32 = 1_000_000;
 /// Shortest fault, and shortest time that a lock is held.
 const SHORTEST: Duration = Duration::from_millis(1);
 
@@ -165,10 +165,12 @@ fn connections(wire: &wire::Connections, known: &Known, problems: &mut Problems)
 
 fn times_of(wire: &wire::FloodRate, problems: &mut Problems) -> Option<f64> {
     let times = wire.times.get()?.0;
-    if times <= 1.0 || times > MAX_TIMES {
+    if times <= 1.0 || times > f64::from(MAX_TIMES) {
         let message =
             if times <= 1.0 { "this is no flood: the factor is not over 1" } else { "the factor is too large" };
-        problems.at(super::place(&wire.times), message).help(format!("write a factor over 1 and up to {MAX_TIMES}"));
+        problems
+            .at(super::place(&wire.times), message)
+            .help(format!("write a factor over 1 and up to {}", marked(MAX_TIMES.into())));
         return None;
     }
     Some(times)

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::{length, place};
 use crate::diagnostics::Problems;
 use crate::scenario::model::{Business, Load, LoadShape, Mix, Phases, Stop};
-use crate::scenario::quantity::{MAX_TIME, say};
+use crate::scenario::quantity::{MAX_TIME, marked, say};
 use crate::scenario::wire::{self, Entry};
 
 /// Highest rate of an open loop, per second.
-const MAX_RATE: f64 = 100_000.0;
+const MAX_RATE: u32 = 100_000;
 /// Highest exponent of the Zipf law; beyond it one tenant makes nearly all requests.
 const MAX_SKEW: f64 = 5.0;
 /// The shortest length that means anything here.
@@ -52,11 +52,13 @@ fn shape(entry: &Entry<wire::Load>, wire: &wire::Load, problems: &mut Problems) 
     match (&wire.rate, &wire.clients) {
         (Entry::Given(rate), Entry::Absent) => {
             let rate_per_s = rate.get_ref().0;
-            if rate_per_s > 0.0 && rate_per_s <= MAX_RATE {
+            if rate_per_s > 0.0 && rate_per_s <= f64::from(MAX_RATE) {
                 return Some(LoadShape::Open { rate_per_s });
             }
             let message = if rate_per_s > 0.0 { "the rate is too high" } else { "nobody asks: the rate is zero" };
-            problems.at(rate.span(), message).help(format!("write a rate above 0/s and up to {MAX_RATE}/s"));
+            problems
+                .at(rate.span(), message)
+                .help(format!("write a rate above 0/s and up to {}/s", marked(MAX_RATE.into())));
         }
         (Entry::Absent, Entry::Given(clients)) => {
             return Some(LoadShape::Closed { clients: clients.get_ref().0 as u32 });

@@ -3,7 +3,7 @@
 //! Each section is checked on its own as far as it can be read, so that a mistake in one hides none in another. What
 //! several sections say together is checked against [`Known`]: what could be read of the others.
 
-mod expect;
+pub(super) mod expect;
 mod faults;
 mod load;
 mod stack;
@@ -56,7 +56,8 @@ pub(super) fn parse_named(path: &Path, text: &str) -> Result<(Scenario, Range<us
     let mut problems = Problems::of(path, text);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
-        problems.toml(error).maybe_help(syntax_help(error.message()));
+        let at = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+        problems.toml(error).maybe_help(syntax_help(error.message(), at));
     }
     // The parser recovers from a doubled key without guessing; what it makes of other mistakes is a guess.
     if errors.iter().any(|error| error.message() != "duplicate key") {
@@ -79,9 +80,11 @@ pub(super) fn parse_named(path: &Path, text: &str) -> Result<(Scenario, Range<us
     }
 }
 
-fn syntax_help(message: &str) -> Option<String> {
+fn syntax_help(message: &str, at: &str) -> Option<String> {
     let help = match message {
+        "duplicate key" if at == "fault" => "write the heading of every fault with two brackets: [[fault]]",
         "duplicate key" => "leave one of the two out",
+        message if message.contains("string values must be quoted") && at.is_empty() => "write a value behind the `=`",
         message if message.contains("string values must be quoted") => "put the value in quotes, such as \"500ms\"",
         _ => return None,
     };
@@ -140,8 +143,14 @@ impl Known {
         let pool = stack.and_then(|stack| stack.pool.get());
         let bulkheads = pool.and_then(|pool| pool.bulkheads.get());
         let faults = wire.faults.get();
-        let any =
-            |has: fn(&wire::Fault) -> bool| faults.map(|faults| faults.0.iter().any(|fault| has(fault.get_ref())));
+        // A fault that names no family may be any; its mistyped name has been written down.
+        let nameless =
+            |fault: &wire::Fault| fault.context.is_absent() && fault.pool.is_absent() && fault.flood.is_absent();
+        let any = |has: fn(&wire::Fault) -> bool| {
+            let faults = &faults?.0;
+            let found = faults.iter().any(|fault| has(fault.get_ref()));
+            (found || !faults.iter().any(|fault| nameless(fault.get_ref()))).then_some(found)
+        };
         Self {
             fleet,
             phases,

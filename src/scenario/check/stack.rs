@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{length, needs_bulkheads, place, set_of};
 use crate::diagnostics::Problems;
 use crate::scenario::model::{Fleet, PoolSpec, StackSpec, Tier};
+use crate::scenario::quantity::marked;
 use crate::scenario::wire::{self, Entry};
 
 /// Most tenants of a fleet.
@@ -26,13 +27,15 @@ pub(super) fn fleet(entry: &Entry<wire::Fleet>, problems: &mut Problems) -> Opti
         return None;
     }
     if tenants > MAX_TENANTS {
-        let message = format!("the fleet has {tenants} tenants");
-        problems.at(place(entry), message).help(format!("{MAX_TENANTS} in all are allowed"));
+        let message = format!("the fleet has {} tenants", marked(tenants));
+        problems.at(place(entry), message).help(format!("{} in all are allowed", marked(MAX_TENANTS)));
         return None;
     }
     if tenants * rows > MAX_DOCUMENTS {
-        let message = format!("{tenants} tenants with {rows} documents each are {} documents", tenants * rows);
-        let help = format!("{MAX_DOCUMENTS} in all are allowed: write rows_per_tenant = {}", MAX_DOCUMENTS / tenants);
+        let [all, each] = [tenants, rows].map(marked);
+        let message = format!("{all} tenants with {each} documents each are {} documents", marked(tenants * rows));
+        let [most, fitting] = [MAX_DOCUMENTS, MAX_DOCUMENTS / tenants].map(marked);
+        let help = format!("{most} in all are allowed: write rows_per_tenant = {fitting}");
         problems.at(place(entry), message).help(help);
         return None;
     }
@@ -69,10 +72,11 @@ fn pool(entry: &Entry<wire::Pool>, fleet: Option<Fleet>, problems: &mut Problems
     let [from, to] = ACQUIRE_TIMEOUT;
     let acquire_timeout = length("acquire_timeout", &wire.acquire_timeout, from, to, problems);
     let tiers = wire.bulkheads.get()?;
-    let mut bulkheads = BTreeMap::new();
+    let (mut bulkheads, mut readable) = (BTreeMap::new(), true);
     for (tier, entry) in
         [(Tier::Starter, &tiers.starter), (Tier::Growth, &tiers.growth), (Tier::Enterprise, &tiers.enterprise)]
     {
+        readable &= !matches!(entry, Entry::Wrong);
         let Some(share) = entry.given() else { continue };
         if share.get_ref().0 <= 0.0 {
             let message = format!("tier {tier} may hold no connection at all");
@@ -84,5 +88,6 @@ fn pool(entry: &Entry<wire::Pool>, fleet: Option<Fleet>, problems: &mut Problems
         }
         bulkheads.insert(tier, share.get_ref().0);
     }
-    Some(PoolSpec { size: wire.size.get()?.0 as u32, acquire_timeout: acquire_timeout?, bulkheads })
+    let pool = PoolSpec { size: wire.size.get()?.0 as u32, acquire_timeout: acquire_timeout?, bulkheads };
+    readable.then_some(pool)
 }

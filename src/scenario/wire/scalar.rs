@@ -11,7 +11,7 @@ use super::table::{Decode, Fields, Node, tell, wrong_type};
 use crate::diagnostics::{Problems, did_you_mean};
 use crate::scenario::condition_syntax::{self, Parsed};
 use crate::scenario::model::TenantSlug;
-use crate::scenario::quantity::{self, Wrong};
+use crate::scenario::quantity::{self, Wrong, marked};
 use crate::scenario::vocabulary::{FINDING_CODES, Word, spellings, word};
 
 /// Longest `why`.
@@ -311,9 +311,16 @@ pub(in crate::scenario) struct Whole<const MIN: u64, const MAX: u64>(pub(in crat
 
 impl<const MIN: u64, const MAX: u64> Decode for Whole<MIN, MAX> {
     fn decode(node: &Node<'_>, problems: &mut Problems) -> Option<Self> {
-        let DeValue::Integer(integer) = node.get_ref() else {
-            wrong_type(node, &Self::shape(), problems);
-            return None;
+        let integer = match node.get_ref() {
+            DeValue::Integer(integer) => integer,
+            DeValue::String(text) if text.parse::<u64>().is_ok() => {
+                problems.at(node.span(), "a number has no quotes").help(format!("write {text}"));
+                return None;
+            }
+            _ => {
+                wrong_type(node, &Self::shape(), problems);
+                return None;
+            }
         };
         let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
         let number = number.filter(|number| (MIN..=MAX).contains(number));
@@ -341,19 +348,6 @@ impl<const MIN: u64, const MAX: u64> JsonSchema for Whole<MIN, MAX> {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
     }
-}
-
-/// A number as TOML writes it for people: `10_000`.
-fn marked(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push('_');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// A number of 0 or more.

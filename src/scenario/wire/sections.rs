@@ -5,7 +5,8 @@ use super::scalar::{
 };
 use super::table::{Decode, Entry, Fields, Key, List, Need, Node, table_schema, tables};
 use crate::diagnostics::Problems;
-use crate::scenario::vocabulary::{ContextLayer, ContextResidue, Defect, Layer, Operation, ServerUse};
+use crate::scenario::model::Tier;
+use crate::scenario::vocabulary::{ContextLayer, ContextResidue, Defect, FINDING_CODES, Layer, Operation, ServerUse};
 
 tables! {
     /// A chaos scenario: what goes wrong, under which load, and what must hold.
@@ -45,9 +46,9 @@ tables! {
         /// The application's connection pool.
         Default "pool" pool: Pool = "{}";
         /// Layers of defence that are on.
-        Default "defence" defence: List<OneOf<Layer>, 3> = "[\"guard\", \"rls\", \"monitor\"]";
+        Default "defence" defence: List<OneOf<Layer>, { Layer::ALL.len() }> = "[\"guard\", \"rls\", \"monitor\"]";
         /// Bugs that are planted.
-        Default "defects" defects: List<OneOf<Defect>, 13> = "[]";
+        Default "defects" defects: List<OneOf<Defect>, { Defect::ALL.len() }> = "[]";
         /// Whether the server may be shared with scenarios that run at the same time. Conditions on latency, throughput
         /// or fairness need `"alone"`.
         Default "server" server: OneOf<ServerUse> = "\"shared\"";
@@ -224,7 +225,7 @@ tables! {
         /// Only requests of this tenant.
         Optional "tenant" tenant: Slug;
         /// Only requests of this tier.
-        Optional "tier" tier: OneOf<crate::scenario::Tier>;
+        Optional "tier" tier: OneOf<Tier>;
         /// Only requests of this kind.
         Optional "operation" operation: OneOf<Operation>;
     }
@@ -243,7 +244,7 @@ tables! {
         Default "cost" cost: List<Stated, 64> = "[]";
         /// Codes of findings that must be found, because the scenario plants their cause. These findings do not fail
         /// the scenario; their absence does.
-        Default "must_find" must_find: List<Code, 14> = "[]";
+        Default "must_find" must_find: List<Code, { FINDING_CODES.len() }> = "[]";
         /// A condition that was measured over fewer samples than this is inconclusive.
         Default "min_samples" min_samples: Whole<1, 1_000_000> = "20";
     }
