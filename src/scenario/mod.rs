@@ -9,6 +9,7 @@ mod condition_syntax;
 mod files;
 mod model;
 mod quantity;
+mod reference;
 mod schema;
 mod vocabulary;
 mod wire;
@@ -17,6 +18,7 @@ pub use check::parse;
 pub use condition::*;
 pub use files::load;
 pub use model::*;
+pub use reference::reference;
 pub use schema::json_schema;
 pub use vocabulary::*;
 

@@ -387,7 +387,7 @@ fn misplaced(measure: &Measure, at: Place) -> Option<Wrong> {
 }
 
 /// Whether neighbours on the same server would change the metric.
-fn needs_alone(metric: Metric) -> bool {
+pub(in crate::scenario) fn needs_alone(metric: Metric) -> bool {
     matches!(
         metric,
         Metric::P50 | Metric::P95 | Metric::P99 | Metric::Max | Metric::QueueWait | Metric::Rate | Metric::Fairness

@@ -284,7 +284,7 @@ impl<W: Word> Decode for OneOf<W> {
     fn shape() -> String {
         let words: Vec<String> = spellings::<W>().map(|word| format!("\"{word}\"")).collect();
         match words.len() {
-            0..=4 => words.join(", "),
+            0..=4 => format!("one of {}", words.join(", ")),
             _ => format!("a {}, such as {}", W::NOUN, words[0]),
         }
     }
@@ -369,13 +369,13 @@ impl Decode for Factor {
         let number = number.filter(|number: &f64| number.is_finite() && *number >= 0.0);
         if number.is_none() {
             let written = problems.text().get(node.span()).unwrap_or_default();
-            problems.at(node.span(), format!("{written} is out of range")).help(format!("write {}", Self::shape()));
+            problems.at(node.span(), format!("{written} is out of range")).help("write a number of 0 or more");
         }
         number.map(Self)
     }
 
     fn shape() -> String {
-        "a number of 0 or more".into()
+        "a number".into()
     }
 }
 

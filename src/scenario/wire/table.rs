@@ -216,7 +216,7 @@ impl<T: Decode, const MAX: usize> Decode for List<T, MAX> {
     fn shape() -> String {
         match T::keys() {
             Some(_) => format!("tables, each {}", T::shape()),
-            None => format!("a list in brackets, each {}", T::shape()),
+            None => format!("a list in brackets; each entry is {}", T::shape()),
         }
     }
 
