@@ -325,6 +325,27 @@ fn too_large_a_text() {
     assert!(mistakes(&"#".repeat(300_000)).contains("larger than 256 KiB"));
 }
 
+/// A hostile file costs no more problems and no more text than a person can read, however it is made.
+#[test]
+fn hostile_files_are_bounded() {
+    let keys = |n: usize| (0..n).map(|n| format!("k{n}=1,")).collect::<String>();
+    let (head, _) = SOUND.split_once("[[fault]]").unwrap();
+    for text in [
+        format!("load = {{{}}}", keys(20_000)),
+        format!("a = [{}]", "1,".repeat(120_000)),
+        format!("expect.always = [{}]", "\"x\",".repeat(60_000)),
+        format!("{head}{}", "[[fault]]\n".repeat(20_000)),
+        "=\n".repeat(120_000),
+        "[".repeat(250_000),
+        "{a=".repeat(80_000),
+        "a.".repeat(120_000),
+    ] {
+        let wrong = parse(Path::new("x.toml"), &text).unwrap_err();
+        let start: String = text.chars().take(40).collect();
+        assert!(wrong.len() <= 500 && wrong.render(false).len() < 100_000, "{start}: {}", wrong.len());
+    }
+}
+
 fn catalogue() -> Vec<Scenario> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     load(&[folder], None).unwrap_or_else(|wrong| panic!("{wrong}"))
