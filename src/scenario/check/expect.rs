@@ -156,6 +156,13 @@ impl Check<'_> {
                 "TC-R01" if wire.recover.is_absent() => {
                     ("nothing says when the system must have recovered", "write expect.recover")
                 }
+                "TC-P02" if known.phases.is_some_and(|phases| phases.recover.is_zero()) => (
+                    "connections that are missing after the faults need a recover phase",
+                    "write phases.recover = \"2s\"",
+                ),
+                "TC-L02" | "TC-W01" | "TC-W02" if known.mix.is_some_and(|mix| mix.write == 0) => {
+                    ("the load writes nothing", "give `write` a weight in load.mix")
+                }
                 "TC-N01" if known.floods == Some(false) => {
                     ("no fault floods, so there is no noisy neighbour", "add a fault such as flood.heavy")
                 }

@@ -292,6 +292,13 @@ fn contradictions() {
     assert!(expects("always = []\nmin_samples = 5").contains("nothing is expected"));
     assert!(expects("must_find = [\"TC-R01\"]").contains("nothing says when the system must have recovered"));
     assert!(expects("must_find = [\"TC-M01\"]\nalways = [\"alerts > 0\"]").contains("a blind monitor raises no alert"));
+    let writes_nothing = SOUND.replace("write = 30", "write = 0").replace("TC-N01", "TC-W01");
+    assert!(
+        mistakes(&writes_nothing).contains("\"TC-W01\"")
+            && mistakes(&writes_nothing).contains("the load writes nothing")
+    );
+    let no_recovery = SOUND.replace("recover = \"1s\"\n", "").replace("TC-N01", "TC-P02");
+    assert!(mistakes(&no_recovery).contains("need a recover phase"));
     let quiet = SOUND.replace("context.drop = { leaves = \"stale\" }", "pool.leak = {}").replace("TC-N01", "TC-C01");
     assert!(mistakes(&quiet).contains("no fault takes the tenant context away"));
 }
