@@ -254,7 +254,8 @@ fn expectations_that_are_never_evaluated() {
         ("\"lost_writes == 0\"", "\"lost_writes(growth) == 0\""),
         ("\"lost_writes == 0\"", "\"lost_writes(inject) == 0\""),
         ("\"lost_writes == 0\"", "\"fairness(growth-1) > 0.9\""),
-        ("error_rate(pool-timeout) == 0%", "alerts == 0"),
+        ("error_rate(pool-timeout) == 0%", "fairness > 0.9"),
+        ("\"alerts > 0\"", "\"alerts(growth) > 0\""),
         ("p99(victims)", "p99(enterprise)"),
         ("p99(victims)", "p99(growth-3)"),
         ("\"monitor\"", ""),
@@ -264,6 +265,10 @@ fn expectations_that_are_never_evaluated() {
         ("write = 30", "write = 0"),
         ("\"alone\"", "\"shared\""),
     ]));
+    for sound in ["leaked_tenants(growth) == 0", "alerts == 0", "max(victims) < 2 * max(victims, baseline)"] {
+        let text = SOUND.replace("error_rate(pool-timeout) == 0%", sound);
+        parse(Path::new("x.toml"), &text).unwrap_or_else(|wrong| panic!("{wrong}"));
+    }
     let without_flood =
         SOUND.replace("flood.heavy = { tenant = \"starter-2\", clients = 16 }", "pool.hold = { connections = 4 }");
     insta::assert_snapshot!("without_flood", mistakes(&without_flood));
