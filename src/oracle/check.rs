@@ -170,3 +170,123 @@ fn contradicted(seen: &Seen<'_>, condition: &Condition) -> Option<String> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::EndReason;
+    use crate::oracle::fixture::*;
+    use crate::scenario::{ErrorKind, Measure, Phase, Scenario, Who};
+
+    fn expecting(always: Vec<Condition>, inject: Vec<Condition>) -> Scenario {
+        let mut scenario = scenario();
+        scenario.expect.always = always;
+        scenario.expect.inject = inject;
+        scenario
+    }
+
+    fn p99_below(limit_ms: u64) -> Condition {
+        condition(Metric::P99, Comparison::Less, Quantity::Time(ms(limit_ms)))
+    }
+
+    /// A percentile passes below its limit, fails above it, and says by how much and from how many samples.
+    #[test]
+    fn a_percentile_is_held_against_its_limit() {
+        let scenario = expecting(vec![], vec![p99_below(50)]);
+        let good = Journal::healthy(&scenario).judge(&scenario);
+        assert_eq!((good.verdict, check_of(&good, "inject").observed.as_str()), (Verdict::Pass, "p99 = 2 ms, n = 600"));
+        let bad = Journal::healthy(&scenario).slow(Who::All, 1_000..1_300, 80_000).judge(&scenario);
+        assert_eq!((bad.verdict, check_of(&bad, "inject").verdict), (Verdict::Fail, Verdict::Fail));
+    }
+
+    /// A percentile of nothing is inconclusive, not zero; so is one of too few; enough is exactly `min_samples`.
+    #[test]
+    fn too_few_samples_are_inconclusive() {
+        let mut scenario = expecting(vec![], vec![p99_below(50)]);
+        let none = Journal::healthy(&scenario).change(Who::All, 1_000..3_000, |class| class.latency_us.clear());
+        let judged = none.judge(&scenario);
+        let check = check_of(&judged, "inject");
+        assert_eq!((judged.verdict, check.verdict), (Verdict::Inconclusive, Verdict::Inconclusive));
+        assert!(check.observed.contains("0 samples, 20 are needed"), "{}", check.observed);
+        scenario.expect.min_samples = 600;
+        assert_eq!(Journal::healthy(&scenario).judge(&scenario).verdict, Verdict::Pass);
+        scenario.expect.min_samples = 601;
+        assert_eq!(Journal::healthy(&scenario).judge(&scenario).verdict, Verdict::Inconclusive);
+    }
+
+    /// Zero leaks of zero rows prove nothing, zero of many pass with their bound, and one leak of three rows fails.
+    #[test]
+    fn a_count_needs_rows_to_pass_and_none_to_fail() {
+        let scenario = expecting(vec![no_leak()], vec![]);
+        let healthy = Journal::healthy(&scenario).judge(&scenario);
+        let observed = &check_of(&healthy, "always").observed;
+        assert_eq!(observed, "leaked_rows = 0 of 6,000 (at most 0.05% at 95%)");
+        let blind = Journal::healthy(&scenario).change(Who::All, 0..4_000, |class| class.rows_checked = 0);
+        assert_eq!(blind.judge(&scenario).verdict, Verdict::Inconclusive);
+        let one = blind.change(Who::Victims, 500..600, |class| (class.rows_checked, class.leaked_rows) = (1, 1));
+        assert_eq!(check_of(&one.judge(&scenario), "always").verdict, Verdict::Fail);
+    }
+
+    /// A limit relative to the baseline is measured there, and needs samples there.
+    #[test]
+    fn a_relative_limit_is_measured_in_its_phase() {
+        let of = Measure { metric: Metric::P99, who: Who::All, phase: Some(Phase::Baseline), kind: None };
+        let relative = Condition { right: Bound::Relative { factor: 4.0, of }, ..p99_below(0) };
+        let scenario = expecting(vec![], vec![relative]);
+        let slow = |us| Journal::healthy(&scenario).slow(Who::All, 1_000..3_000, us);
+        assert_eq!(slow(7_999).judge(&scenario).verdict, Verdict::Pass);
+        assert_eq!(slow(8_000).judge(&scenario).verdict, Verdict::Fail);
+        let without = slow(7_999).change(Who::All, 0..1_000, |class| class.latency_us.clear());
+        assert_eq!(check_of(&without.judge(&scenario), "inject").verdict, Verdict::Inconclusive);
+    }
+
+    /// Over the whole run a healed outage of a fifth of a second is 5% of all requests; `always` sees it all the same,
+    /// and does not take scattered errors for one.
+    #[test]
+    fn always_holds_in_every_slice() {
+        let always = condition(Metric::ErrorRate, Comparison::Less, Quantity::Share(0.10));
+        let scenario = expecting(vec![always], vec![]);
+        let outage = Journal::healthy(&scenario).fail(Who::All, 2_000..2_200, ErrorKind::Connection, PER_SLICE);
+        let judged = outage.judge(&scenario);
+        assert_eq!(judged.verdict, Verdict::Fail);
+        assert!(check_of(&judged, "always").observed.contains("not at 2.00 s: error_rate 30 of 30"));
+        let scattered = Journal::healthy(&scenario).fail(Who::Victims, 0..4_000, ErrorKind::Connection, 0);
+        let scattered = scattered.fail(Who::Tier(crate::scenario::Tier::Growth), 0..4_000, ErrorKind::Connection, 2);
+        assert_eq!(scattered.judge(&scenario).verdict, Verdict::Pass);
+    }
+
+    /// The same for a percentile: a slice of which most are too slow contradicts it, one slow request does not.
+    #[test]
+    fn always_holds_percentiles_in_every_slice() {
+        let scenario = expecting(vec![condition(Metric::P95, Comparison::Less, Quantity::Time(ms(50)))], vec![]);
+        let slow = |each: u64| {
+            Journal::healthy(&scenario).change(Who::All, 2_000..2_100, |class| {
+                class.latency_us = vec![(2_000, PER_SLICE - each), (90_000, each)];
+            })
+        };
+        assert_eq!(slow(1).judge(&scenario).verdict, Verdict::Pass);
+        assert_eq!(slow(6).judge(&scenario).verdict, Verdict::Fail);
+    }
+
+    /// A run that ended early: what was over its limit fails, what held is inconclusive, and so is what might still have
+    /// come.
+    #[test]
+    fn what_was_not_seen_is_inconclusive() {
+        let conditions = vec![
+            p99_below(50),
+            condition(Metric::Errors, Comparison::Equal, Quantity::Count(0.0)),
+            condition(Metric::Errors, Comparison::Greater, Quantity::Count(1_000.0)),
+        ];
+        let scenario = expecting(vec![], conditions);
+        let cut = Journal::healthy(&scenario)
+            .fail(Who::All, 1_200..1_300, ErrorKind::Other, 1)
+            .ended(2_000, EndReason::Interrupted)
+            .judge(&scenario);
+        let verdicts: Vec<_> = cut.checks.iter().filter(|c| c.list == "inject").map(|check| check.verdict).collect();
+        assert_eq!(verdicts, [Verdict::Inconclusive, Verdict::Fail, Verdict::Inconclusive]);
+        // The phases before the end were seen whole.
+        let late = Journal::healthy(&scenario).ended(3_500, EndReason::Interrupted).judge(&scenario);
+        let verdicts: Vec<_> = late.checks.iter().filter(|c| c.list == "inject").map(|check| check.verdict).collect();
+        assert_eq!(verdicts, [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
+    }
+}

@@ -140,3 +140,98 @@ fn leak_bound(seen: &Seen<'_>) -> LeakBound {
 pub(super) fn of_rows(leaks: u64, rows: u64) -> String {
     format!("{} of {}", count(leaks), plural(rows, "row"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::EndReason;
+    use crate::oracle::fixture::*;
+
+    /// A leak in the middle of a scenario that heals itself: fail, with or without an expectation, however the run ended.
+    #[test]
+    fn a_healed_leak_fails() {
+        let mut scenario = with_drop();
+        for always in [vec![], vec![no_leak()]] {
+            scenario.expect.always = always;
+            assert_eq!(Journal::healthy(&scenario).judge(&scenario).verdict, Verdict::Pass);
+            let leaking = Journal::healthy(&scenario).leaks(1_000..3_000);
+            let judged = leaking.judge(&scenario);
+            assert_eq!(judged.verdict, Verdict::Fail);
+            assert!(judged.reasons[0].starts_with("TC-L01: "), "{:?}", judged.reasons);
+            let stopped = leaking.ended(2_000, EndReason::StopCondition("leaked_rows: 100 of 100".into()));
+            assert_eq!(stopped.judge(&scenario).verdict, Verdict::Fail);
+        }
+    }
+
+    /// A planted bug that is caught does not fail; one that is not caught does; another one beside it does.
+    #[test]
+    fn a_planted_bug_must_be_caught() {
+        let mut scenario = with_drop();
+        scenario.expect.must_find = ["TC-L01".to_owned(), "TC-C01".to_owned()].into();
+        let caught = Journal::healthy(&scenario).leaks(1_000..3_000).judge(&scenario);
+        assert_eq!((caught.verdict, caught.findings.len()), (Verdict::Pass, 2));
+        assert!(caught.findings.iter().all(|finding| finding.planted));
+        let missed = Journal::healthy(&scenario).judge(&scenario);
+        assert_eq!(missed.verdict, Verdict::Fail);
+        assert!(missed.reasons[0].contains("planted bug was not caught"));
+        let mut lossy = Journal::healthy(&scenario).leaks(1_000..3_000);
+        lossy.ledger.lost = 1;
+        assert_eq!(lossy.judge(&scenario).verdict, Verdict::Fail);
+    }
+
+    /// A run that was cut off may have missed the planted bug for that reason.
+    #[test]
+    fn a_planted_bug_is_not_missed_by_half_a_run() {
+        let mut scenario = with_drop();
+        scenario.expect.must_find = ["TC-L01".to_owned()].into();
+        let cut = Journal::healthy(&scenario).ended(1_500, EndReason::Interrupted).judge(&scenario);
+        assert_eq!((cut.verdict, check_of(&cut, "must_find").verdict), (Verdict::Inconclusive, Verdict::Inconclusive));
+    }
+
+    /// What is slow or unavailable fails by expectation only.
+    #[test]
+    fn availability_fails_by_expectation_only() {
+        let scenario = with_drop();
+        let kind = crate::scenario::ErrorKind::PoolTimeout;
+        let judged = Journal::healthy(&scenario).fail(Who::All, 1_000..3_000, kind, 9).judge(&scenario);
+        assert_eq!((judged.verdict, judged.findings.len()), (Verdict::Pass, 2));
+        assert!(judged.findings.iter().all(|finding| finding.severity == Severity::Availability));
+    }
+
+    /// Zero of n is never zero: the bound is exact, and there is none without rows.
+    #[test]
+    fn zero_leaks_have_a_bound() {
+        let scenario = scenario();
+        let bound = Journal::healthy(&scenario).judge(&scenario).leak_bound;
+        assert_eq!((bound.leaks, bound.rows), (0, 6_000));
+        assert!((bound.upper_95.unwrap() - (1.0 - 0.05f64.powf(1.0 / 6_000.0))).abs() < 1e-12);
+        let mut silent = Journal::healthy(&scenario);
+        silent.slices.clear();
+        assert_eq!(silent.judge(&scenario).leak_bound.upper_95, None);
+    }
+
+    /// Events of another run or another scenario are refused instead of misread.
+    #[test]
+    fn events_that_do_not_belong_are_refused() {
+        let scenario = scenario();
+        let mut other = Journal::healthy(&scenario);
+        other.header.classes.truncate(1);
+        assert!(matches!(judge(&other.events(), &scenario), Err(OracleError::UnknownClass { classes: 1, .. })));
+        let faulty = Journal::healthy(&with_drop());
+        assert_eq!(judge(&faulty.events(), &scenario), Err(OracleError::UnknownFault { fault: 0, faults: 0 }));
+        assert_eq!(judge(&[], &scenario), Err(OracleError::NoHeader));
+    }
+
+    /// The series has a point per slice, and totals per phase add up to it.
+    #[test]
+    fn series_and_totals_agree() {
+        let scenario = with_flood();
+        let judged = Journal::healthy(&scenario).slow(Who::Victims, 1_000..1_100, 70_000).judge(&scenario);
+        assert_eq!((judged.timeline.len(), judged.phases.len()), (40, 3));
+        let ok: u64 = judged.timeline.iter().map(|point| point.ok).sum();
+        assert_eq!(judged.phases.iter().map(|phase| phase.ok).sum::<u64>(), ok);
+        assert_eq!((judged.phases[1].from_us, judged.phases[1].to_us), (1_000_000, 3_000_000));
+        let point = judged.timeline[10];
+        assert_eq!((point.phase, point.p50_us, point.victims_p99_us), (Phase::Inject, Some(70_000), Some(70_000)));
+    }
+}

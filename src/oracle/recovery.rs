@@ -113,3 +113,61 @@ fn check(seen: &Seen<'_>, expect: &RecoverExpect, condition: &Condition, course:
         observed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::EndReason;
+    use crate::oracle::fixture::*;
+    use crate::scenario::{Comparison, ErrorKind, Metric, Quantity, Scenario, Who};
+
+    fn recovering(within_ms: u64) -> Scenario {
+        let mut scenario = scenario();
+        let that = vec![
+            condition(Metric::ErrorRate, Comparison::Equal, Quantity::Share(0.0)),
+            condition(Metric::P99, Comparison::Less, Quantity::Time(ms(50))),
+        ];
+        scenario.expect.recover = Some(RecoverExpect { within: ms(within_ms), that });
+        scenario
+    }
+
+    /// Recovery counts to the end of the last slice in which any condition did not hold, gaps of good slices included.
+    #[test]
+    fn recovery_is_for_good() {
+        let scenario = recovering(700);
+        let relapsing = Journal::healthy(&scenario)
+            .fail(Who::All, 3_000..3_100, ErrorKind::Timeout, 1)
+            .fail(Who::Victims, 3_500..3_600, ErrorKind::Timeout, 1)
+            .slow(Who::All, 3_600..3_700, 60_000)
+            .judge(&scenario);
+        assert_eq!((relapsing.recovered_after_us, relapsing.verdict), (Some(700_000), Verdict::Pass));
+        let strict = recovering(699);
+        let judged = Journal::healthy(&strict).slow(Who::All, 3_600..3_700, 60_000).judge(&strict);
+        assert_eq!((judged.recovered_after_us, judged.verdict), (Some(700_000), Verdict::Fail));
+    }
+
+    /// A slice without requests does not decide; a phase without any is inconclusive.
+    #[test]
+    fn empty_slices_do_not_decide() {
+        let scenario = recovering(500);
+        let nothing = |class: &mut crate::observe::ClassSlice| *class = crate::observe::ClassSlice::default();
+        let gap = Journal::healthy(&scenario).change(Who::All, 3_800..4_000, nothing).judge(&scenario);
+        assert_eq!((gap.recovered_after_us, gap.verdict), (Some(0), Verdict::Pass));
+        let silent = Journal::healthy(&scenario).change(Who::All, 3_000..4_000, nothing).judge(&scenario);
+        assert_eq!(check_of(&silent, "recover").verdict, Verdict::Inconclusive);
+        assert_eq!(silent.recovered_after_us, None);
+    }
+
+    /// A run that ended before the objective was over is undecided; one that ended after it, still failing, is not.
+    #[test]
+    fn a_cut_off_recovery_is_undecided_until_its_objective() {
+        let scenario = recovering(500);
+        let failing = |end| {
+            let journal = Journal::healthy(&scenario).fail(Who::All, 3_000..4_000, ErrorKind::Timeout, 1);
+            let judged = journal.ended(end, EndReason::Interrupted).judge(&scenario);
+            check_of(&judged, "recover").verdict
+        };
+        assert_eq!(failing(3_300), Verdict::Inconclusive);
+        assert_eq!(failing(3_800), Verdict::Fail);
+    }
+}

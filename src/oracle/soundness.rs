@@ -154,3 +154,78 @@ fn unit_of(action: &FaultAction) -> &'static str {
         _ => "connections",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{EndReason, Event};
+    use crate::oracle::fixture::*;
+
+    /// A fault that touched something passes; one that touched nothing, was never injected, or whose effect is not known
+    /// is inconclusive, each with its reason.
+    #[test]
+    fn a_fault_without_effect_is_inconclusive() {
+        let scenario = with_drop();
+        assert_eq!(Journal::healthy(&scenario).judge(&scenario).verdict, Verdict::Pass);
+        let nothing = Journal::healthy(&scenario).touched(0, 0);
+        let mut never = Journal::healthy(&scenario);
+        never.more.clear();
+        let mut still_on = Journal::healthy(&scenario);
+        still_on.more.retain(|event| matches!(event, Event::FaultInjected { .. }));
+        for (journal, why) in
+            [(nothing, "no request matched its trigger"), (never, "was not injected"), (still_on, "was never undone")]
+        {
+            let judged = journal.judge(&scenario);
+            assert_eq!(judged.verdict, Verdict::Inconclusive);
+            assert!(check_of(&judged, "effect").observed.contains(why), "{:?}", judged.checks);
+        }
+    }
+
+    /// In the baseline 5% of the arrivals may miss their time and no more; under fault the system may refuse them.
+    #[test]
+    fn a_load_that_cannot_arrive_is_inconclusive() {
+        let scenario = with_drop();
+        let spoil = |time, dropped, late| {
+            let journal = Journal::healthy(&scenario).change(Who::All, time, |class| {
+                (class.intended, class.dropped, class.late) = (100, dropped, late);
+            });
+            journal.judge(&scenario).verdict
+        };
+        assert_eq!(spoil(0..1_000, 3, 2), Verdict::Pass);
+        assert_eq!(spoil(0..1_000, 6, 0), Verdict::Inconclusive);
+        assert_eq!(spoil(0..1_000, 0, 6), Verdict::Inconclusive);
+        assert_eq!(spoil(1_000..3_000, 90, 5), Verdict::Pass);
+        assert_eq!(spoil(0..1_000, 0, 0), Verdict::Pass);
+    }
+
+    /// Without a fault the whole run must arrive; without any arrival nothing was tested.
+    #[test]
+    fn without_a_fault_the_whole_run_must_arrive() {
+        let scenario = scenario();
+        let late = Journal::healthy(&scenario).change(Who::All, 2_000..4_000, |class| class.late = 5);
+        assert_eq!(late.judge(&scenario).verdict, Verdict::Inconclusive);
+        let mut silent = Journal::healthy(&scenario);
+        silent.slices.clear();
+        assert_eq!(check_of(&silent.judge(&scenario), "load").observed, "no arrival was due");
+    }
+
+    /// In a closed loop every client must finish a request.
+    #[test]
+    fn every_client_must_finish_a_request() {
+        let mut scenario = scenario();
+        scenario.load.shape = LoadShape::Closed { clients: 1_200 };
+        assert_eq!(Journal::healthy(&scenario).judge(&scenario).verdict, Verdict::Pass);
+        scenario.load.shape = LoadShape::Closed { clients: 1_201 };
+        assert_eq!(Journal::healthy(&scenario).judge(&scenario).verdict, Verdict::Inconclusive);
+    }
+
+    /// A run that ended early is inconclusive, and says why.
+    #[test]
+    fn a_run_that_ended_early_says_why() {
+        let scenario = scenario();
+        let journal = Journal::healthy(&scenario);
+        let judged = journal.ended(2_000, EndReason::StopCondition("wall_clock: 60s".into())).judge(&scenario);
+        assert_eq!(judged.verdict, Verdict::Inconclusive);
+        assert!(check_of(&judged, "run").observed.contains("wall_clock: 60s"));
+    }
+}
