@@ -46,9 +46,13 @@ fn constant(quantity: Quantity) -> f64 {
     }
 }
 
-/// Whether a condition that does not hold can never hold again: it caps what can only grow.
-pub(super) fn latches(condition: &Condition, limit: f64) -> bool {
-    let caps = matches!(condition.op, Comparison::Less | Comparison::AtMost | Comparison::Equal);
+/// Whether a condition fails for good with this value: it caps what can only grow, and the cap is broken.
+pub(super) fn latches(condition: &Condition, value: f64, limit: f64) -> bool {
+    let caps = match condition.op {
+        Comparison::Less | Comparison::AtMost => !condition.op.holds(value, limit),
+        Comparison::Equal => value > limit,
+        _ => false,
+    };
     let grows = match condition.left.metric.unit() {
         Unit::Count => true,
         // One error is enough for a rate that is no longer zero.
@@ -92,7 +96,7 @@ fn evaluate(seen: &Seen<'_>, condition: &Condition, sides: &Sides, window: Windo
     let inconclusive = |why: String| (Verdict::Inconclusive, Some(why));
     let metric = condition.left.metric;
     let holds = sides.left.value.zip(sides.limit).map(|(left, limit)| condition.op.holds(left, limit));
-    if holds == Some(false) && sides.limit.is_some_and(|limit| latches(condition, limit)) {
+    if sides.left.value.zip(sides.limit).is_some_and(|(left, limit)| latches(condition, left, limit)) {
         return (Verdict::Fail, None);
     }
     if let Some(why) = enough(seen, metric, &sides.left) {
@@ -130,8 +134,8 @@ fn enough(seen: &Seen<'_>, metric: Metric, side: &Measured) -> Option<String> {
 
 /// Whether more of the run could have made a condition hold that does not.
 fn may_still_grow(condition: &Condition) -> bool {
-    let floor = matches!(condition.op, Comparison::Greater | Comparison::AtLeast | Comparison::Equal);
-    floor && matches!(condition.left.metric.unit(), Unit::Count)
+    let caps = matches!(condition.op, Comparison::Less | Comparison::AtMost);
+    !caps && matches!(condition.left.metric.unit(), Unit::Count)
 }
 
 /// The first slice that contradicts a cap on a share or on a percentile beyond chance.
@@ -159,7 +163,9 @@ fn contradicted(seen: &Seen<'_>, condition: &Condition) -> Option<String> {
             }
             (None, None) => return None,
         };
-        (bad.lower(alpha) > allowed).then(|| {
+        // The bound lies below the share, and the share is cheap.
+        let suspect = bad.share().is_some_and(|share| share > allowed);
+        (suspect && bad.lower(alpha) > allowed).then(|| {
             format!(
                 "held over the whole run, and not at {}: {what} {} of {}, {} allowed",
                 moment(seen.slices[place].at_us),
@@ -276,6 +282,7 @@ mod tests {
             p99_below(50),
             condition(Metric::Errors, Comparison::Equal, Quantity::Count(0.0)),
             condition(Metric::Errors, Comparison::Greater, Quantity::Count(1_000.0)),
+            condition(Metric::Errors, Comparison::Equal, Quantity::Count(1_000.0)),
         ];
         let scenario = expecting(vec![], conditions);
         let cut = Journal::healthy(&scenario)
@@ -283,10 +290,15 @@ mod tests {
             .ended(2_000, EndReason::Interrupted)
             .judge(&scenario);
         let verdicts: Vec<_> = cut.checks.iter().filter(|c| c.list == "inject").map(|check| check.verdict).collect();
-        assert_eq!(verdicts, [Verdict::Inconclusive, Verdict::Fail, Verdict::Inconclusive]);
+        assert_eq!(verdicts, [Verdict::Inconclusive, Verdict::Fail, Verdict::Inconclusive, Verdict::Inconclusive]);
+        // Without a footer slices may be missing anywhere.
+        let mut killed = Journal::healthy(&scenario).events();
+        killed.pop();
+        let killed = crate::oracle::judge(&killed, &scenario).unwrap();
+        assert!(killed.checks.iter().filter(|c| c.list == "inject").all(|c| c.verdict == Verdict::Inconclusive));
         // The phases before the end were seen whole.
         let late = Journal::healthy(&scenario).ended(3_500, EndReason::Interrupted).judge(&scenario);
         let verdicts: Vec<_> = late.checks.iter().filter(|c| c.list == "inject").map(|check| check.verdict).collect();
-        assert_eq!(verdicts, [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
+        assert_eq!(verdicts, [Verdict::Pass, Verdict::Pass, Verdict::Fail, Verdict::Fail]);
     }
 }

@@ -56,7 +56,7 @@ impl Measured {
     /// The value for people. A zero never comes without what it proves.
     pub(super) fn show(&self, metric: Metric) -> String {
         let Some(value) = self.value else {
-            return self.why.map_or_else(|| "no value".to_owned(), str::to_owned);
+            return format!("{}: {}", metric.name(), self.why.unwrap_or("no value"));
         };
         let counted = matches!(metric.unit(), Unit::Count | Unit::Share) && metric != Metric::Fairness;
         if value == 0.0 && counted && self.samples > 0 {
@@ -131,7 +131,7 @@ fn of_slices(seen: &Seen<'_>, what: &Measure, window: Window) -> Measured {
     match what.metric {
         Metric::LeakedRows => {
             let rows = tally.leaked_rows.max(leak_lines(seen, LeakKind::Read, what.who, window));
-            let rows = if is_everything(what, window) { rows.max(reads_beyond(seen)) } else { rows };
+            let rows = if is_everything(what, window) { rows.max(reads_by_footer(seen)) } else { rows };
             counted(rows, tally.rows_checked)
         }
         Metric::ForeignWrites => foreign_writes(seen, what, window, &tally),
@@ -171,16 +171,16 @@ fn leak_lines(seen: &Seen<'_>, kind: LeakKind, who: Who, window: Window) -> u64 
     seen.leaks_of(kind).filter(within).filter(|leak| seen.includes(who, leak.asker)).count() as u64
 }
 
-/// Foreign rows by the footer's word, beyond those that were writes.
-fn reads_beyond(seen: &Seen<'_>) -> u64 {
-    let writes = seen.tally(Window::Run, Who::All).foreign_writes.max(seen.leaks_of(LeakKind::Write).count() as u64);
-    seen.footer.map_or(0, |footer| footer.leaks_seen.saturating_sub(writes))
+/// Foreign rows by the footer's word. It counts rows and writes alike, so it tells of rows only if nothing was written.
+fn reads_by_footer(seen: &Seen<'_>) -> u64 {
+    let wrote = seen.tally(Window::Run, Who::All).foreign_writes > 0 || seen.leaks_of(LeakKind::Write).next().is_some();
+    seen.footer.filter(|_| !wrote).map_or(0, |footer| footer.leaks_seen)
 }
 
 /// Foreign rows of the whole run, by every witness.
 pub(super) fn leaked_rows(seen: &Seen<'_>) -> u64 {
     let slices = seen.tally(Window::Run, Who::All).leaked_rows;
-    slices.max(seen.leaks_of(LeakKind::Read).count() as u64).max(reads_beyond(seen))
+    slices.max(seen.leaks_of(LeakKind::Read).count() as u64).max(reads_by_footer(seen))
 }
 
 /// Foreign writes of the whole run, by every witness.

@@ -73,7 +73,7 @@ fn holds(seen: &Seen<'_>, condition: &Condition, window: Window) -> Option<bool>
     let holds = condition.op.holds(left, limit);
     let empty = sides.left.samples == 0 || sides.right.is_some_and(|(_, right)| right.samples == 0);
     match empty {
-        true => (!holds && latches(condition, limit)).then_some(false),
+        true => latches(condition, left, limit).then_some(false),
         false => Some(holds),
     }
 }

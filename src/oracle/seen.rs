@@ -296,6 +296,8 @@ impl<'a> Seen<'a> {
             Window::Slice(_) => true,
             _ if self.cut_off().is_none() => true,
             Window::Run => false,
+            // Slices are written a while after they end: without a footer some of any phase may be missing.
+            Window::Phase(_) if self.footer.is_none() => false,
             Window::Phase(phase) => {
                 let lasts = match phase {
                     Phase::Baseline => planned.baseline,

@@ -108,11 +108,11 @@ fn likely_reason(fault: &Fault, seen: &FaultSeen) -> String {
             "the pool had no connection to give while it was on; give it longer"
         }
         FaultAction::PoolLeak => "no request that ended well matched its trigger while it was on",
-        FaultAction::PoolStorm { .. } => "the server accepted none of its connections",
+        FaultAction::PoolStorm { .. } => "none of its connection attempts ended while it was on; give it longer",
         FaultAction::FloodRate { .. } => {
             "the aggressor's own rate is so low that no extra request was due; raise `times` or its length"
         }
-        FaultAction::FloodHeavy { .. } => "no heavy query came back while it was on; give it longer",
+        FaultAction::FloodHeavy { .. } => "no heavy query was sent while it was on; give it longer",
         FaultAction::FloodLock { .. } => "the lock was never taken; look at who else holds it",
     }
     .to_owned()
@@ -145,12 +145,14 @@ pub(super) fn fault_summaries(seen: &Seen<'_>) -> Vec<FaultSummary> {
         .collect()
 }
 
+/// The unit that a fault would have named, had it been undone.
 fn unit_of(action: &FaultAction) -> &'static str {
     match action {
         FaultAction::ContextDrop { .. } => "transactions",
         FaultAction::FloodRate { .. } => "extra requests",
-        FaultAction::FloodHeavy { .. } => "queries",
-        FaultAction::FloodLock { .. } => "locks",
+        FaultAction::FloodHeavy { .. } => "heavy queries",
+        FaultAction::FloodLock { .. } => "table locks",
+        FaultAction::PoolStorm { .. } => "connection attempts",
         _ => "connections",
     }
 }

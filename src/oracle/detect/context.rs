@@ -1,7 +1,7 @@
 //! TC-C01, TC-C02 and TC-C03: what a lost tenant context led to.
 
 use super::{Affected, evidence, finding};
-use crate::observe::{ContextOutcome, LeakKind};
+use crate::observe::{ContextOutcome, Leak, LeakKind};
 use crate::oracle::finding::{BlastRadius, Code, ContextVerdict, Finding};
 use crate::oracle::seen::{Seen, Window};
 use crate::oracle::words::{count, moment, plural};
@@ -45,9 +45,12 @@ fn residue(leaves: ContextResidue) -> &'static str {
     }
 }
 
+/// One of the counts of an outcome.
+type Part = fn(&ContextOutcome) -> u64;
+
 /// One finding per outcome that occurred, over all context faults.
 pub(super) fn context_findings(seen: &Seen<'_>) -> Vec<Finding> {
-    let outcomes: [(Code, fn(&ContextOutcome) -> u64, &str); 3] = [
+    let outcomes: [(Code, Part, &str); 3] = [
         (Code::ContextFailOpen, |outcome| outcome.open, "returned foreign rows or wrote under another tenant"),
         (Code::ContextFailLoud, |outcome| outcome.loud, "were answered with an error"),
         (Code::ContextFailSilent, |outcome| outcome.silent, "came back empty without an error"),
@@ -55,13 +58,17 @@ pub(super) fn context_findings(seen: &Seen<'_>) -> Vec<Finding> {
     outcomes.into_iter().filter_map(|(code, of, what)| outcome(seen, code, of, what)).collect()
 }
 
-fn outcome(seen: &Seen<'_>, code: Code, of: fn(&ContextOutcome) -> u64, what: &str) -> Option<Finding> {
-    let sum = |f: fn(&ContextOutcome) -> u64| {
-        seen.faults.iter().fold(0u64, |sum, fault| sum.saturating_add(f(&fault.context)))
-    };
+fn drops_context(seen: &Seen<'_>, fault: usize) -> bool {
+    let action = seen.scenario.faults.get(fault).map(|fault| &fault.action);
+    matches!(action, Some(FaultAction::ContextDrop { .. }))
+}
+
+fn outcome(seen: &Seen<'_>, code: Code, of: Part, what: &str) -> Option<Finding> {
+    let sum = |f: Part| seen.faults.iter().fold(0u64, |sum, fault| sum.saturating_add(f(&fault.context)));
     let (happened, touched) = (sum(of), sum(|outcome| outcome.touched));
     // A leak line that names its fault is as good a witness as the slice that counts it.
-    let leaks = || seen.leaks.iter().copied().filter(|leak| code == Code::ContextFailOpen && leak.fault.is_some());
+    let by_context = |leak: &&Leak| leak.fault.is_some_and(|fault| drops_context(seen, fault));
+    let leaks = || seen.leaks.iter().copied().filter(|_| code == Code::ContextFailOpen).filter(by_context);
     let happened = happened.max(u64::from(leaks().next().is_some()));
     if happened == 0 {
         return None;
@@ -141,5 +148,19 @@ mod tests {
         let harmless =
             Journal::healthy(&scenario).context(1_200..1_400, ContextOutcome { touched: 4, harmless: 4, ..NONE });
         assert!(codes.iter().all(|code| found(&harmless.judge(&scenario), *code).is_none()));
+    }
+
+    /// A leak line that names its fault is enough, also if the slice that counts it was never written; one of a
+    /// transaction that no context fault touched is no context loss.
+    #[test]
+    fn a_leak_line_names_its_fault() {
+        let scenario = with_drop();
+        for (fault, reported) in [(Some(0), Some(1)), (None, None)] {
+            let mut journal = Journal::healthy(&scenario);
+            let leak = Leak { fault, ..leak(LeakKind::Read) };
+            journal.more.push(crate::observe::Event::Leak(Box::new(leak)));
+            let judged = journal.judge(&scenario);
+            assert_eq!(found(&judged, Code::ContextFailOpen).map(|finding| finding.count), reported);
+        }
     }
 }

@@ -148,6 +148,15 @@ mod tests {
         }
     }
 
+    /// The footer counts rows and writes together; where something was written it is no witness of foreign rows.
+    #[test]
+    fn the_footer_tells_no_writes_for_rows() {
+        let scenario = scenario();
+        let mut journal = Journal::healthy(&scenario).change(Who::Victims, 200..300, |class| class.foreign_writes = 1);
+        journal.footer.leaks_seen = 9;
+        assert_eq!(found(&journal.judge(&scenario), Code::ForeignRow), None);
+    }
+
     /// At most ten leaks are kept, and a table that leaked once is among them however often another one did.
     #[test]
     fn evidence_is_bounded_and_varied() {

@@ -48,7 +48,7 @@ pub(super) fn exhausted(seen: &Seen<'_>) -> Option<Finding> {
 /// The pool still has no connection to give at the end of the recover phase, although every fault was undone.
 pub(super) fn leaked(seen: &Seen<'_>) -> Option<Finding> {
     let all_healed = seen.faults.iter().all(|fault| fault.injected_at_us.is_none() || fault.healed.is_some());
-    if seen.scenario.faults.is_empty() || !all_healed {
+    if seen.scenario.faults.is_empty() || !all_healed || !seen.is_whole(Window::Phase(Phase::Recover)) {
         return None;
     }
     let recover = seen.span(Phase::Recover)?;
