@@ -261,3 +261,129 @@ fn of_ledger(seen: &Seen<'_>, what: &Measure) -> Measured {
         (Some(ledger), _) => Measured::known(ledger.duplicate as f64, ledger.acknowledged),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::Event;
+    use crate::oracle::fixture::*;
+    use crate::scenario::{Scenario, Tier};
+
+    fn measured(journal: &Journal, scenario: &Scenario, what: Measure, window: Window) -> Measured {
+        measure(&Seen::of(&journal.events(), scenario).unwrap(), &what, window)
+    }
+
+    fn of(metric: Metric) -> Measure {
+        Measure { metric, who: Who::All, phase: None, kind: None }
+    }
+
+    const INJECT: Window = Window::Phase(Phase::Inject);
+
+    /// Every metric that slices hold is read in its window and for its tenants, and nothing outside of them counts.
+    #[test]
+    fn metrics_are_read_in_their_window_and_for_their_tenants() {
+        let scenario = with_flood();
+        let journal = Journal::healthy(&scenario)
+            .change(Who::All, 0..1_000, |class| class.silent_empty = 9)
+            .change(Who::Aggressor, 1_000..1_100, |class| {
+                (class.silent_empty, class.without_context, class.late, class.dropped) = (1, 2, 3, 4);
+                class.queue_us = vec![(77, 1)];
+            })
+            .fail(Who::Aggressor, 1_000..1_100, ErrorKind::MissingTenant, 5)
+            .slow(Who::Victims, 2_000..3_000, 9_000);
+        let value = |metric, who| measured(&journal, &scenario, Measure { who, ..of(metric) }, INJECT).value;
+        for (metric, all, aggressor) in [
+            (Metric::SilentEmptyReads, 1.0, 1.0),
+            (Metric::LateArrivals, 3.0, 3.0),
+            (Metric::DroppedArrivals, 4.0, 4.0),
+            (Metric::RejectedRequests, 5.0, 5.0),
+            (Metric::Errors, 5.0, 5.0),
+            (Metric::ErrorRate, 5.0 / 800.0, 5.0 / 200.0),
+            (Metric::BypassShare, 2.0 / 800.0, 2.0 / 200.0),
+            (Metric::Rate, 795.0 / 2.0, 195.0 / 2.0),
+            (Metric::P50, 2_000.0, 2_000.0),
+            (Metric::P99, 9_000.0, 2_000.0),
+            (Metric::Max, 9_000.0, 2_000.0),
+            (Metric::QueueWait, 10.0, 10.0),
+        ] {
+            assert_eq!(value(metric, Who::All), Some(all), "{metric:?}");
+            assert_eq!(value(metric, Who::Aggressor), Some(aggressor), "{metric:?} of the aggressor");
+        }
+        assert_eq!(value(Metric::Errors, Who::Victims), Some(0.0));
+        let kind = Some(ErrorKind::PoolTimeout);
+        assert_eq!(measured(&journal, &scenario, Measure { kind, ..of(Metric::Errors) }, INJECT).value, Some(0.0));
+        let phase = Some(Phase::Baseline);
+        let baseline = measured(&journal, &scenario, Measure { phase, ..of(Metric::SilentEmptyReads) }, INJECT);
+        assert_eq!(baseline.value, Some(360.0));
+    }
+
+    /// A tenant that no class is about has no samples, so nothing about it can pass.
+    #[test]
+    fn a_tenant_without_class_has_no_samples() {
+        let scenario = scenario();
+        let who = Who::Tenant(slug("growth-2"));
+        let measured = measured(&Journal::healthy(&scenario), &scenario, Measure { who, ..of(Metric::P99) }, INJECT);
+        assert_eq!((measured.value, measured.samples), (None, 0));
+    }
+
+    /// One tenant that is served half of what it asks for makes the index unfair; tenants that ask for different
+    /// amounts and are served in full do not.
+    #[test]
+    fn fairness_is_about_what_was_asked_for() {
+        let scenario = scenario();
+        let fairness = |row| {
+            let mut journal = Journal::healthy(&scenario);
+            journal.tenants.get_mut(&Phase::Inject).unwrap()[3] = row;
+            measured(&journal, &scenario, of(Metric::Fairness), INJECT).value.unwrap()
+        };
+        assert_eq!(fairness([3, 5_000, 5_000, 0, 0]), 1.0);
+        assert!((fairness([3, 100, 50, 50, 0]) - 6.5 * 6.5 / (7.0 * 6.25)).abs() < 1e-12);
+    }
+
+    /// Alerts count by time; with the monitor off there is nothing to count, which is not zero.
+    #[test]
+    fn alerts_count_by_time() {
+        let mut scenario = scenario();
+        let journal = Journal::healthy(&scenario).alert(500).alert(1_500).alert(2_500);
+        assert_eq!(measured(&journal, &scenario, of(Metric::Alerts), INJECT).value, Some(2.0));
+        assert_eq!(measured(&journal, &scenario, of(Metric::Alerts), Window::Run).value, Some(3.0));
+        scenario.stack.defence.remove(&Layer::Monitor);
+        let off = measured(&Journal::healthy(&scenario), &scenario, of(Metric::Alerts), INJECT);
+        assert_eq!((off.value, off.why), (None, Some("the monitor is off")));
+    }
+
+    /// Leaked tenants are distinct owners; where the journal lists fewer than there were, the count says so.
+    #[test]
+    fn leaked_tenants_are_distinct_owners() {
+        let scenario = scenario();
+        let mut journal = Journal::healthy(&scenario);
+        for owner in ["enterprise-1", "enterprise-1", "starter-2"] {
+            let leak = Leak { owner: Some(slug(owner)), ..leak(LeakKind::Read) };
+            journal.more.push(Event::Leak(Box::new(leak)));
+        }
+        let of_growth = Measure { who: Who::Tier(Tier::Growth), ..of(Metric::LeakedTenants) };
+        let listed = measured(&journal, &scenario, of_growth, INJECT);
+        assert_eq!((listed.value, listed.exactness), (Some(2.0), Exactness::Exact));
+        assert_eq!(
+            measured(&journal, &scenario, of(Metric::LeakedTenants), Window::Phase(Phase::Baseline)).value,
+            Some(0.0)
+        );
+        journal.footer.leaked_tenants = 5;
+        assert_eq!(measured(&journal, &scenario, of_growth, INJECT).exactness, Exactness::LowerBound);
+        assert_eq!(measured(&journal, &scenario, of(Metric::LeakedTenants), Window::Run).value, Some(5.0));
+    }
+
+    /// What the ledger says has as many samples as writes were acknowledged; without a ledger it is unknown.
+    #[test]
+    fn the_ledger_counts_acknowledged_writes() {
+        let scenario = scenario();
+        let journal = Journal::healthy(&scenario);
+        let lost = measured(&journal, &scenario, of(Metric::LostWrites), Window::Run);
+        assert_eq!((lost.value, lost.samples), (Some(0.0), 300));
+        assert_eq!(lost.show(Metric::LostWrites), "lost_writes = 0 of 300 (at most 0.994% at 95%)");
+        let mut events = journal.events();
+        events.retain(|event| !matches!(event, Event::Ledger(_)));
+        let seen = Seen::of(&events, &scenario).unwrap();
+        assert_eq!(measure(&seen, &of(Metric::DuplicateWrites), Window::Run).value, None);
+    }
+}
