@@ -172,11 +172,17 @@ mod tests {
         let nothing = Journal::healthy(&scenario).touched(0, 0);
         let mut never = Journal::healthy(&scenario);
         never.more.clear();
+        // An injection that failed half-way is undone, and its effect is nobody's word.
+        let mut half = Journal::healthy(&scenario);
+        half.more.retain(|event| matches!(event, Event::FaultHealed { .. }));
         let mut still_on = Journal::healthy(&scenario);
         still_on.more.retain(|event| matches!(event, Event::FaultInjected { .. }));
-        for (journal, why) in
-            [(nothing, "no request matched its trigger"), (never, "was not injected"), (still_on, "was never undone")]
-        {
+        for (journal, why) in [
+            (nothing, "no request matched its trigger"),
+            (never, "was not injected"),
+            (half, "was not injected"),
+            (still_on, "was never undone"),
+        ] {
             let judged = journal.judge(&scenario);
             assert_eq!(judged.verdict, Verdict::Inconclusive);
             assert!(check_of(&judged, "effect").observed.contains(why), "{:?}", judged.checks);

@@ -140,6 +140,9 @@ mod tests {
         assert_eq!(found(&before.judge(&flood), Code::NoisyNeighbour), None);
         let slightly = slowed().victims(Phase::Inject, [100, 100, 0, 1]);
         assert_eq!(found(&slightly.judge(&flood), Code::NoisyNeighbour), None);
+        // Certain, and still within an objective of 99%.
+        let certainly = slowed().victims(Phase::Inject, [10_000, 10_000, 0, 50]);
+        assert_eq!(found(&certainly.judge(&flood), Code::NoisyNeighbour), None);
         assert_eq!(found(&slowed().touched(0, 0).judge(&flood), Code::NoisyNeighbour), None);
         let calm = scenario();
         let slow = Journal::healthy(&calm).victims(Phase::Inject, [100, 100, 0, 60]);
