@@ -62,7 +62,7 @@ impl Tenancy {
     /// [`TenancyError::MissingTenant`] from the guard, [`TenancyError::BulkheadFull`] or [`TenancyError::PoolTimeout`]
     /// for want of a connection, [`TenancyError::Database`] from the server.
     pub async fn begin(self: &Arc<Self>, operation: Operation) -> Result<TenantTransaction, TenancyError> {
-        TenantTransaction::begin(self.clone(), operation).await
+        TenantTransaction::begin(self.clone(), operation).await.inspect_err(TenancyError::trace)
     }
 
     pub(super) async fn enter_bulkhead(&self, tier: Tier) -> Result<BulkheadPermit, TenancyError> {

@@ -76,7 +76,7 @@ impl TenantTransaction {
         };
         let confirmed = match confirmed {
             Ok(confirmed) => confirmed,
-            Err(error) => return Err(self.failed(error)),
+            Err(error) => return Err(self.wrap(error)),
         };
         self.confirmed = confirmed;
         let tenant = self.tenant.clone();
@@ -143,6 +143,12 @@ impl TenantTransaction {
 
     /// Wraps a database error; a connection that failed will not serve again.
     pub fn failed(&mut self, error: sqlx::Error) -> TenancyError {
+        let error = self.wrap(error);
+        error.trace();
+        error
+    }
+
+    fn wrap(&mut self, error: sqlx::Error) -> TenancyError {
         let error = TenancyError::Database(error);
         if error.is_connection_lost() {
             self.connection_mut().broken = true;
