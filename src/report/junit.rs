@@ -150,7 +150,7 @@ mod tests {
             assert!(!xml.contains(bad), "{bad:?} got through");
         }
         assert!(xml.contains("&lt;script&gt;"));
-        assert_eq!(xml.matches("<testcase ").count(), 3);
-        assert_eq!(Report::deserialize_from_str(&xml).unwrap().test_suites.len(), 2);
+        assert_eq!(xml.matches("<testcase ").count(), 4);
+        assert_eq!(Report::deserialize_from_str(&xml).unwrap().test_suites.len(), 3);
     }
 }
