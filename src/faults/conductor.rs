@@ -91,13 +91,17 @@ impl Conductor {
     /// Returns every undo in the order in which they ran.
     pub async fn run(mut self, cancel: &CancellationToken) -> Result<Vec<UndoRecord>, String> {
         let schedule = std::panic::AssertUnwindSafe(self.follow_schedule(cancel)).catch_unwind().await;
-        while let Some(place) = self.faults.iter().rposition(|fault| fault.state == State::Registered) {
+        while let Some(place) = self.last_registered() {
             self.heal(place).await;
         }
         match schedule {
             Ok(outcome) => outcome.map(|()| self.undone),
             Err(panic) => Err(format!("a fault panicked: {}", panic_message(panic.as_ref()))),
         }
+    }
+
+    fn last_registered(&self) -> Option<usize> {
+        self.faults.iter().rposition(|fault| fault.state == State::Registered)
     }
 
     async fn follow_schedule(&mut self, cancel: &CancellationToken) -> Result<(), String> {

@@ -7,6 +7,7 @@
 mod assemble;
 mod html;
 mod json;
+mod judge_journal;
 mod junit;
 mod markdown;
 mod model;
@@ -22,6 +23,7 @@ mod sample;
 pub use assemble::assemble;
 pub use html::html;
 pub use json::{json, json_schema};
+pub use judge_journal::{ReportError, judge_journal};
 pub use junit::junit;
 pub use markdown::markdown;
 pub use model::*;

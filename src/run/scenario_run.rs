@@ -10,16 +10,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::live::{Live, micros};
 use super::options::{RunError, RunOptions};
+use super::progress::ProgressEvent;
 use super::provision::{Provisioned, provision};
 use super::verify::compare_ledger;
-use crate::faults::{Conductor, FaultEvent, Target};
+use crate::faults::{Conductor, Target};
 use crate::load::{Classes, Executor, Load, LoadPlan, Recorder, RecorderOptions, SliceClock};
 use crate::observe::{
     EndReason, Event, Footer, Header, JOURNAL_SCHEMA_VERSION, JournalWriter, Roster, UndoRecord,
 };
 use crate::scenario::{Phase, Scenario};
 use crate::stack::Server;
-use crate::tenancy::{Directory, TenancyError};
+use crate::tenancy::Directory;
 
 /// Beyond its own deadline a request gets this long to be recorded.
 const GRACE: Duration = Duration::from_secs(1);
@@ -105,6 +106,8 @@ async fn run_provisioned(
         end = EndReason::Trouble(problem.clone());
         vec![UndoRecord { what: "faults".into(), took_us: 0, problem: Some(problem) }]
     });
+    let (name, phase, lasts) = (scenario.name.clone(), Phase::Verify, Duration::ZERO);
+    options.reporter.event(&ProgressEvent::PhaseStarted { scenario: name, phase, lasts });
     close(scenario, &executor, &admin, journal, end, undo).await
 }
 

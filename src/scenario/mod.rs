@@ -1,6 +1,6 @@
 //! A TOML file, checked: what should happen. Never touches a server; only [`load`] touches a file.
 //!
-//! The way of a file: [`wire`] says what may be written and keeps where it stands, `check` turns it into the checked
+//! The way of a file: `wire` says what may be written and keeps where it stands, `check` turns it into the checked
 //! [`Scenario`] and finds what cannot be meant. All mistakes of all files are reported at once.
 
 mod check;

@@ -180,8 +180,8 @@ mod tests {
         #[test]
         fn no_text_panics(text in ".{0,20}") {
             prop_assert!(time(&text).is_ok_and(|time| time <= MAX_TIME) || time(&text).is_err());
-            prop_assert!(share(&text).map_or(true, |share| (0.0..=1.0).contains(&share)));
-            prop_assert!(rate(&text).map_or(true, |rate| rate.is_finite() && rate >= 0.0));
+            prop_assert!(share(&text).is_ok_and(|share| (0.0..=1.0).contains(&share)) || share(&text).is_err());
+            prop_assert!(rate(&text).is_ok_and(|rate| rate.is_finite() && rate >= 0.0) || rate(&text).is_err());
         }
     }
 }

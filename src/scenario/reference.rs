@@ -127,7 +127,7 @@ fn metrics() -> String {
         let grain = match grain(metric) {
             Grain::Slices => "any tenants",
             Grain::Groups => "groups",
-            Grain::Phases => "all, per phase",
+            Grain::Together => "all together",
             Grain::Run => "all, whole run",
         };
         let grain = if needs_alone(metric) { format!("{grain}, **alone**") } else { grain.to_owned() };

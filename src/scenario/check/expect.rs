@@ -33,16 +33,16 @@ pub(in crate::scenario) enum Grain {
     Slices,
     /// Per phase, for groups of tenants.
     Groups,
-    /// Per phase, for all tenants together.
-    Phases,
+    /// Every 100 ms, for all tenants together.
+    Together,
     /// Once, for all tenants together.
     Run,
 }
 
 pub(in crate::scenario) fn grain(metric: Metric) -> Grain {
     match metric {
-        Metric::LostWrites | Metric::DuplicateWrites | Metric::LeakedTenants | Metric::CostUsd => Grain::Run,
-        Metric::Alerts => Grain::Phases,
+        Metric::LostWrites | Metric::DuplicateWrites | Metric::CostUsd => Grain::Run,
+        Metric::Alerts => Grain::Together,
         Metric::Fairness => Grain::Groups,
         _ => Grain::Slices,
     }
@@ -156,6 +156,13 @@ impl Check<'_> {
                 "TC-R01" if wire.recover.is_absent() => {
                     ("nothing says when the system must have recovered", "write expect.recover")
                 }
+                "TC-P02" if known.phases.is_some_and(|phases| phases.recover.is_zero()) => (
+                    "connections that are missing after the faults need a recover phase",
+                    "write phases.recover = \"2s\"",
+                ),
+                "TC-L02" | "TC-W01" | "TC-W02" if known.mix.is_some_and(|mix| mix.write == 0) => {
+                    ("the load writes nothing", "give `write` a weight in load.mix")
+                }
                 "TC-N01" if known.floods == Some(false) => {
                     ("no fault floods, so there is no noisy neighbour", "add a fault such as flood.heavy")
                 }
@@ -239,7 +246,7 @@ impl Check<'_> {
         let name = measure.metric.name();
         match (grain(measure.metric), measure.who) {
             (_, Who::All) => return None,
-            (Grain::Run | Grain::Phases, _) => {
+            (Grain::Run | Grain::Together, _) => {
                 return Some(Wrong::new(
                     format!("`{name}` is counted for all tenants together"),
                     format!("write `{name}` without a selector"),
@@ -378,7 +385,7 @@ fn misplaced(measure: &Measure, at: Place) -> Option<Wrong> {
             let message = format!("`{name}` is counted once, over the whole run");
             Some(Wrong::new(message, "move the condition to expect.always"))
         }
-        (_, Place::During(Phase::Recover), Grain::Phases | Grain::Groups) => {
+        (_, Place::During(Phase::Recover), Grain::Groups) => {
             let message = format!("`{name}` is not counted per slice of 100 ms, by which recovery is judged");
             Some(Wrong::new(message, format!("write `{name}(recover)` in expect.always")))
         }

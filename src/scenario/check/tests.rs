@@ -254,7 +254,8 @@ fn expectations_that_are_never_evaluated() {
         ("\"lost_writes == 0\"", "\"lost_writes(growth) == 0\""),
         ("\"lost_writes == 0\"", "\"lost_writes(inject) == 0\""),
         ("\"lost_writes == 0\"", "\"fairness(growth-1) > 0.9\""),
-        ("error_rate(pool-timeout) == 0%", "alerts == 0"),
+        ("error_rate(pool-timeout) == 0%", "fairness > 0.9"),
+        ("\"alerts > 0\"", "\"alerts(growth) > 0\""),
         ("p99(victims)", "p99(enterprise)"),
         ("p99(victims)", "p99(growth-3)"),
         ("\"monitor\"", ""),
@@ -264,6 +265,10 @@ fn expectations_that_are_never_evaluated() {
         ("write = 30", "write = 0"),
         ("\"alone\"", "\"shared\""),
     ]));
+    for sound in ["leaked_tenants(growth) == 0", "alerts == 0", "max(victims) < 2 * max(victims, baseline)"] {
+        let text = SOUND.replace("error_rate(pool-timeout) == 0%", sound);
+        parse(Path::new("x.toml"), &text).unwrap_or_else(|wrong| panic!("{wrong}"));
+    }
     let without_flood =
         SOUND.replace("flood.heavy = { tenant = \"starter-2\", clients = 16 }", "pool.hold = { connections = 4 }");
     insta::assert_snapshot!("without_flood", mistakes(&without_flood));
@@ -292,6 +297,13 @@ fn contradictions() {
     assert!(expects("always = []\nmin_samples = 5").contains("nothing is expected"));
     assert!(expects("must_find = [\"TC-R01\"]").contains("nothing says when the system must have recovered"));
     assert!(expects("must_find = [\"TC-M01\"]\nalways = [\"alerts > 0\"]").contains("a blind monitor raises no alert"));
+    let writes_nothing = SOUND.replace("write = 30", "write = 0").replace("TC-N01", "TC-W01");
+    assert!(
+        mistakes(&writes_nothing).contains("\"TC-W01\"")
+            && mistakes(&writes_nothing).contains("the load writes nothing")
+    );
+    let no_recovery = SOUND.replace("recover = \"1s\"\n", "").replace("TC-N01", "TC-P02");
+    assert!(mistakes(&no_recovery).contains("need a recover phase"));
     let quiet = SOUND.replace("context.drop = { leaves = \"stale\" }", "pool.leak = {}").replace("TC-N01", "TC-C01");
     assert!(mistakes(&quiet).contains("no fault takes the tenant context away"));
 }
@@ -323,6 +335,27 @@ fn hostile_text_is_shown() {
 #[test]
 fn too_large_a_text() {
     assert!(mistakes(&"#".repeat(300_000)).contains("larger than 256 KiB"));
+}
+
+/// A hostile file costs no more problems and no more text than a person can read, however it is made.
+#[test]
+fn hostile_files_are_bounded() {
+    let keys = |n: usize| (0..n).map(|n| format!("k{n}=1,")).collect::<String>();
+    let (head, _) = SOUND.split_once("[[fault]]").unwrap();
+    for text in [
+        format!("load = {{{}}}", keys(20_000)),
+        format!("a = [{}]", "1,".repeat(120_000)),
+        format!("expect.always = [{}]", "\"x\",".repeat(60_000)),
+        format!("{head}{}", "[[fault]]\n".repeat(20_000)),
+        "=\n".repeat(120_000),
+        "[".repeat(250_000),
+        "{a=".repeat(80_000),
+        "a.".repeat(120_000),
+    ] {
+        let wrong = parse(Path::new("x.toml"), &text).unwrap_err();
+        let start: String = text.chars().take(40).collect();
+        assert!(wrong.len() <= 500 && wrong.render(false).len() < 100_000, "{start}: {}", wrong.len());
+    }
 }
 
 fn catalogue() -> Vec<Scenario> {

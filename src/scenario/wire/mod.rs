@@ -7,8 +7,10 @@
 
 mod scalar;
 mod sections;
+mod stated;
 mod table;
 
-pub(super) use scalar::{Length, OneOf, Slug, Stated, Whole};
+pub(super) use scalar::{Length, OneOf, Slug, Whole};
 pub(super) use sections::*;
+pub(super) use stated::Stated;
 pub(super) use table::{Decode, Entry, Key, List, Need};

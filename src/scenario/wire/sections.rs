@@ -1,8 +1,7 @@
 //! The tables of a scenario file. The comments on the keys are the reference that users read.
 
-use super::scalar::{
-    Code, Factor, Length, Nothing, OneOf, PerSecond, Percentage, Postgres, Slug, Stated, Tag, Text, Whole,
-};
+use super::scalar::{Code, Factor, Length, Nothing, OneOf, PerSecond, Percentage, Postgres, Slug, Tag, Text, Whole};
+use super::stated::Stated;
 use super::table::{Decode, Entry, Fields, Key, List, Need, Node, table_schema, tables};
 use crate::diagnostics::Problems;
 use crate::scenario::model::Tier;
