@@ -31,6 +31,19 @@ pub enum InputProblem {
     /// So large that the result is beyond what can be counted.
     #[error("is so large that the result exceeds $9.2 trillion: {0}")]
     TooLarge(f64),
+    /// More than a simulation should be asked for.
+    #[error("is more than can be simulated: {0}")]
+    TooMany(f64),
+    /// A range whose ends are not where they should be.
+    #[error("needs low <= mode <= high: {low}, {mode}, {high}")]
+    OutOfOrder {
+        /// Lowest.
+        low: f64,
+        /// Most plausible.
+        mode: f64,
+        /// Highest.
+        high: f64,
+    },
 }
 
 impl InputProblem {

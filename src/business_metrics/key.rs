@@ -123,8 +123,49 @@ keys! {
     PriceGrowth, "tier.growth.price", Amount;
     /// Monthly price of tier enterprise.
     PriceEnterprise, "tier.enterprise.price", Amount;
+    /// Monthly cost of serving a customer of tier starter.
+    CostStarter, "tier.starter.cost", Amount;
+    /// Monthly cost of serving a customer of tier growth.
+    CostGrowth, "tier.growth.cost", Amount;
+    /// Monthly cost of serving a customer of tier enterprise.
+    CostEnterprise, "tier.enterprise.cost", Amount;
+    /// API calls a month that tier starter includes.
+    CallsStarter, "tier.starter.calls", Positive;
+    /// API calls a month that tier growth includes.
+    CallsGrowth, "tier.growth.calls", Positive;
+    /// API calls a month that tier enterprise includes.
+    CallsEnterprise, "tier.enterprise.calls", Positive;
+    /// A call over the included ones costs this many times an included one.
+    OverageMarkup, "overage.markup", Amount;
+    /// Margin that every tier should have.
+    TargetMargin, "margin.target", Share;
     /// Share of those shown an upgrade who take it.
     UpsellConversion, "upsell.conversion", Share;
+
+    /// Breaches of tenant data per year.
+    FrequencyLeak, "frequency.leak", Amount;
+    /// Outages per year.
+    FrequencyOutage, "frequency.outage", Amount;
+    /// Incidents with a noisy neighbour per year.
+    FrequencyNoisyNeighbour, "frequency.noisy_neighbour", Amount;
+
+    /// Monthly infrastructure of a tenant in a shared database.
+    ArchitectureShared, "architecture.shared", Amount;
+    /// Monthly infrastructure of a tenant behind Row-Level Security and a pool.
+    ArchitectureRls, "architecture.rls", Amount;
+    /// Monthly infrastructure of a tenant in a cell.
+    ArchitectureCells, "architecture.cells", Amount;
+    /// Monthly infrastructure of a tenant with a database of its own.
+    ArchitectureDatabase, "architecture.database", Amount;
+    /// Monthly price of a tenant in the comparison of architectures.
+    ArchitecturePrice, "architecture.price", Positive;
+    /// Monthly cost of a tenant that is the same in all architectures.
+    ArchitectureOther, "architecture.other", Amount;
+
+    /// Yearly discount rate.
+    DiscountRate, "roi.discount_rate", Share;
+    /// Net ROI over one year from which on to build.
+    RoiThreshold, "roi.threshold", Amount;
 }
 
 impl Key {

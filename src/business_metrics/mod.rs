@@ -16,6 +16,8 @@
 //! assert_eq!(MicroDollars::from_usd(cost).to_string(), "$1,200,000");
 //! ```
 
+mod annual;
+mod architecture;
 mod assumptions;
 mod breach;
 mod downtime;
@@ -26,9 +28,17 @@ mod money;
 mod noisy_neighbour;
 mod outage;
 mod overrides;
+mod plans;
+mod roi;
+mod sensitivity;
 mod sla;
 mod tier;
 
+pub use annual::{
+    LossCurve, MAX_EVENTS, Mitigation, Paired, Pert, PortfolioYears, Risk, RiskYears, Severity, Simulation,
+    breach_risk, noisy_neighbour_risk, outage_risk, reference_portfolio,
+};
+pub use architecture::{Architecture, ArchitectureCost, ArchitectureModel};
 pub use assumptions::{Assumption, Assumptions, BUILT_IN, Confidence, Point};
 pub use breach::{
     AnchoredBreach, BreachEstimate, BreachSplit, Dbir2015, Jacobs2014, PerRecord, Range, compare_breach_models,
@@ -40,5 +50,8 @@ pub use key::{Domain, Key};
 pub use money::MicroDollars;
 pub use noisy_neighbour::{HandlingCost, NoisyNeighbourModel};
 pub use outage::{Outage, OutageLoss, VendorLoss};
+pub use plans::{Bill, Plan, Plans, Upgrade};
+pub use roi::{CashFlows, RoiDistribution};
+pub use sensitivity::{RankCorrelation, Swing, rank_correlations, tornado};
 pub use sla::{MONTH_MINUTES, SlaSchedule};
 pub use tier::{Tier, TierCounts};
