@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let required = std::env::var("TENANT_CHAOS_REQUIRE_DOCKER").is_ok_and(|value| value == "1");
     let ignored = engine.is_err() && !required;
     let kind = if ignored { "no Docker engine answers" } else { "" };
-    let tests: [(&str, fn() -> Result<(), Failed>); 5] = [
+    let tests: [(&str, Test); 5] = [
         ("a_container_serves_on_loopback_and_leaves_nothing", serves_and_leaves_nothing),
         ("a_paused_server_answers_again", paused),
         ("a_killed_server_recovers", killed),
@@ -39,6 +39,8 @@ fn main() -> ExitCode {
     let trials = tests.map(|(name, test)| Trial::test(name, test).with_ignored_flag(ignored).with_kind(kind));
     libtest_mimic::run(&arguments, trials.into()).exit_code()
 }
+
+type Test = fn() -> Result<(), Failed>;
 
 fn options() -> StackOptions {
     let image = std::env::var("TENANT_CHAOS_IMAGE").ok();

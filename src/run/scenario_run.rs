@@ -170,9 +170,15 @@ fn header(server: &Server, scenario: &Scenario, plan: &LoadPlan, classes: &Class
         provider: server.provider().to_owned(),
         provider_why: server.why().to_owned(),
         server_version: server.version().to_owned(),
-        started_at: jiff::Timestamp::now().to_string(),
+        started_at: now_in_seconds(),
         classes: classes.list().to_vec(),
         tenants,
         cpus: std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u32),
     }
+}
+
+/// The wall clock, RFC 3339, without a fraction.
+fn now_in_seconds() -> String {
+    let now = jiff::Timestamp::now();
+    now.round(jiff::Unit::Second).unwrap_or(now).to_string()
 }

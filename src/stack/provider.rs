@@ -14,7 +14,7 @@ pub(super) enum Provided {
     #[cfg(feature = "docker")]
     Docker(Box<Container>),
     Local(Box<Cluster>),
-    External(External),
+    External(Box<External>),
 }
 
 impl Provided {
@@ -140,7 +140,11 @@ async fn local(options: &StackOptions, postgres: Option<&str>) -> Result<(Provid
         why,
         mend: match postgres {
             Some(major) => format!("apt-get install postgresql-{major}  (or brew install postgresql@{major})"),
-            None => "apt-get install postgresql  (or brew install postgresql, or --bin-dir FOLDER)".to_owned(),
+            None => {
+                "apt-get install postgresql  (or brew install postgresql, or --bin-dir FOLDER, or a source to fetch \
+                     from: TENANT_CHAOS_POSTGRES_SOURCE=URL)"
+                    .to_owned()
+            }
         },
     })?;
     let cluster = Cluster::start(&binaries, options.keep).await.map_err(|error| Attempt {
@@ -181,5 +185,5 @@ async fn external(options: &StackOptions, run: &str) -> Result<(Provided, String
         Ok(removed) => removed.iter().for_each(|what| tracing::info!("removed what a dead run left: {what}")),
         Err(error) => tracing::warn!(%error, "cannot remove what dead runs left"),
     }
-    Ok((Provided::External(external), "a database URL was given".to_owned()))
+    Ok((Provided::External(Box::new(external)), "a database URL was given".to_owned()))
 }

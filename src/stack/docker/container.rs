@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::image::{Image, choose};
 use super::owner::Process;
-use super::{KEEP_LABEL, OWNER_LABEL, REMOVE_LIMIT, RUN_LABEL, engine, is_gone, remove};
+use super::{KEEP_LABEL, OWNER_LABEL, REMOVE_LIMIT, RUN_LABEL, engine, remove, says};
 use crate::stack::error::{Attempt, StackError};
 use crate::stack::options::StackOptions;
 use crate::stack::settings::SETTINGS;
@@ -72,17 +72,13 @@ impl Container {
         }
         let container = request.start().await.map_err(|error| failed(error.to_string()))?;
         let id = container.id().to_owned();
-        let host = container.get_host().await.map_err(|error| failed(error.to_string()))?;
-        let port = container.get_host_port_ipv4(PORT.tcp()).await.map_err(|error| failed(error.to_string()))?;
         let admin = PgConnectOptions::new_without_pgpass()
-            .host(&host.to_string())
-            .port(port)
             .username("postgres")
             .password(&password)
             .database("postgres")
             .application_name("tenant-chaos administrator");
         let mut started = Self { container: Some(container), docker, image, id, admin };
-        match started.answers().await {
+        match started.serve().await {
             Ok(()) => Ok(started),
             Err(why) => {
                 let attempt =
@@ -92,6 +88,21 @@ impl Container {
                 Err(attempt)
             }
         }
+    }
+
+    /// Finds out where the server is published, and waits until it answers.
+    async fn serve(&mut self) -> Result<(), String> {
+        if let Some(container) = &self.container {
+            let host = container.get_host().await.map_err(|error| error.to_string())?;
+            if !matches!(host.to_string().as_str(), "localhost" | "127.0.0.1" | "::1" | "[::1]") {
+                return Err(format!(
+                    "it is published on 127.0.0.1 of {host}, which is another machine; use an engine here"
+                ));
+            }
+            let port = container.get_host_port_ipv4(PORT.tcp()).await.map_err(|error| error.to_string())?;
+            self.admin = self.admin.clone().host(&host.to_string()).port(port);
+        }
+        self.answers().await
     }
 
     /// Waits until the server answers, or its container has ended.
@@ -146,11 +157,17 @@ impl Container {
                 remove(&self.docker, &self.id).await.map_err(left)?;
             }
         }
-        match self.docker.inspect_container(&self.id, None).await {
-            Err(error) if is_gone(&error) => Ok(()),
-            Err(error) => Err(left(error.to_string())),
-            Ok(_) => Err(left("the engine still lists it".to_owned())),
-        }
+        let gone = tokio::time::timeout(REMOVE_LIMIT, async {
+            loop {
+                match self.docker.inspect_container(&self.id, None).await {
+                    Err(error) if says(&error, 404) => return Ok(()),
+                    Err(error) => return Err(left(error.to_string())),
+                    // Someone else is removing it.
+                    Ok(_) => tokio::time::sleep(LOOK).await,
+                }
+            }
+        });
+        gone.await.unwrap_or_else(|_| Err(left("the engine still lists it".to_owned())))
     }
 
     /// Lets go of it without stopping it (`--keep`).

@@ -25,7 +25,7 @@ pub(super) const RUN_LABEL: &str = "tenant-chaos.run";
 const OWNER_LABEL: &str = "tenant-chaos.owner";
 const KEEP_LABEL: &str = "tenant-chaos.keep";
 /// An engine must answer within this, or there is none.
-const ENGINE_LIMIT: Duration = Duration::from_secs(5);
+const ENGINE_LIMIT: Duration = Duration::from_secs(2);
 /// A container must be gone within this.
 const REMOVE_LIMIT: Duration = Duration::from_secs(20);
 
@@ -74,14 +74,14 @@ async fn remove(docker: &Docker, id: &str) -> Result<(), String> {
     let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
     match tokio::time::timeout(REMOVE_LIMIT, docker.remove_container(id, Some(options))).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) if is_gone(&error) => Ok(()),
+        Ok(Err(error)) if says(&error, 404) || says(&error, 409) => Ok(()),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("it is not gone within {REMOVE_LIMIT:?}")),
     }
 }
 
-/// Whether the engine says that there is no such thing, or that it is being removed by someone else.
-fn is_gone(error: &testcontainers::bollard::errors::Error) -> bool {
+/// Whether the engine answered with this status: 404, there is no such thing; 409, someone else is removing it.
+fn says(error: &testcontainers::bollard::errors::Error, status: u16) -> bool {
     use testcontainers::bollard::errors::Error;
-    matches!(error, Error::DockerResponseServerError { status_code: 404 | 409, .. })
+    matches!(error, Error::DockerResponseServerError { status_code, .. } if *status_code == status)
 }

@@ -56,7 +56,8 @@ impl fmt::Display for Process {
 pub(super) fn fate(label: &str) -> Owner {
     let Some(owner) = Process::parse(label) else { return Owner::Unknown };
     let here = Process::own();
-    if owner.machine != here.machine {
+    // Two machines without an id would look alike.
+    if owner.machine != here.machine || (owner.machine.is_empty() && owner.boot != here.boot) {
         return Owner::Unknown;
     }
     if owner.boot != here.boot {
