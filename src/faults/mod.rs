@@ -11,6 +11,7 @@ mod heavy;
 mod hold;
 mod leak;
 mod lock;
+pub mod proxy;
 mod storm;
 mod trigger;
 
