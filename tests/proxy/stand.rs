@@ -1,5 +1,7 @@
 //! A server with a proxy in front of it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 

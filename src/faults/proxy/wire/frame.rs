@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn impossible_lengths_are_garbage() {
         for length in [0u32, 3, LONGEST + 1, u32::MAX] {
-            let bytes = [&[b'Q'], &length.to_be_bytes()[..]].concat();
+            let bytes = [b"Q", &length.to_be_bytes()[..]].concat();
             assert_eq!(Framer::default().next(&bytes, |_| true, 50), Piece::Garbage, "{length}");
         }
     }
