@@ -9,6 +9,9 @@
 //! The library's two entry points are `run::run_scenario` (one scenario, its report) and `suite::main` (a folder
 //! of scenarios as `cargo test`).
 
+// What is wrong with a file that a user wrote.
+pub mod diagnostics;
+
 // What things mean: pure, no I/O.
 pub mod business_metrics;
 pub mod scenario;

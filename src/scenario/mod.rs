@@ -1,7 +1,25 @@
-//! A TOML file, checked: what should happen. Pure; never touches a server.
+//! A TOML file, checked: what should happen. Never touches a server; only [`load`] touches a file.
+//!
+//! The way of a file: `wire` says what may be written and keeps where it stands, `check` turns it into the checked
+//! [`Scenario`] and finds what cannot be meant. All mistakes of all files are reported at once.
 
+mod check;
 mod condition;
+mod condition_syntax;
+mod files;
 mod model;
+mod quantity;
+mod reference;
+mod schema;
+mod vocabulary;
+mod wire;
 
+pub use check::parse;
 pub use condition::*;
+pub use files::load;
 pub use model::*;
+pub use reference::reference;
+pub use schema::json_schema;
+pub use vocabulary::*;
+
+pub use crate::diagnostics::Diagnostics;

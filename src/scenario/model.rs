@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::vocabulary::{ContextLayer, ContextResidue, Defect, Layer, Operation, ServerUse};
 
 /// One scenario file, checked.
 #[derive(Debug, Clone)]
@@ -80,60 +81,6 @@ pub struct PoolSpec {
     /// Most connections that one tier may hold at a time, as shares of `size` (0..=1]; a tier that is not named may
     /// hold all of them. Ignored under [`Defect::NoBulkhead`].
     pub bulkheads: BTreeMap<Tier, f64>,
-}
-
-/// A layer of defence against a missing tenant context (brief: application, database, monitoring).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Layer {
-    /// The application guard refuses a request without a tenant.
-    Guard,
-    /// Row-Level Security returns no rows without a tenant context.
-    Rls,
-    /// The monitor alerts when the share of queries without context exceeds its threshold.
-    Monitor,
-}
-
-/// A bug that a scenario plants so that its detector must find it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Defect {
-    /// The context is set with session scope (`SET`, not `SET LOCAL`), so it outlives COMMIT.
-    SessionSet,
-    /// The context is set before BEGIN with transaction scope, where it has no effect.
-    SetOutsideTransaction,
-    /// The connection's reset on release fails and the failure is swallowed.
-    SwallowedReset,
-    /// The policies let everything through when the context is missing.
-    FailOpenPolicy,
-    /// The application connects as the owner of the tables, without FORCE ROW LEVEL SECURITY.
-    OwnerAsApp,
-    /// The application's role has BYPASSRLS.
-    BypassrlsRole,
-    /// RLS is off on one table (`documents`).
-    RlsOffOnTable,
-    /// The tenant view runs with its (exempt) owner's rights: `security_invoker` is off.
-    DefinerView,
-    /// One tier may take the whole pool.
-    NoBulkhead,
-    /// A connection is not returned when its request fails.
-    LeakOnError,
-    /// The tenant column of a write is taken from the connection's context instead of from the request.
-    StampFromContext,
-    /// Every 20th write is acknowledged and never committed.
-    AckWithoutCommit,
-    /// Every 20th write is sent twice, without an idempotency key.
-    BlindRetry,
-}
-
-/// Whether the scenario may share its server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ServerUse {
-    /// Runs beside other scenarios, in a database of its own. For scenarios that measure no latency.
-    Shared,
-    /// Has the server to itself while it runs. For scenarios that measure latency, throughput or fairness.
-    Alone,
 }
 
 /// A commercial tier.
@@ -281,18 +228,6 @@ pub struct Mix {
     pub report: u32,
 }
 
-/// An operation of the load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Operation {
-    /// Point or range read.
-    Read,
-    /// Insert.
-    Write,
-    /// Aggregate.
-    Report,
-}
-
 /// Lengths of the phases. The verify phase lasts as long as its checks take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phases {
@@ -419,36 +354,6 @@ impl FaultAction {
             _ => None,
         }
     }
-}
-
-/// What a connection is left with when its context statement is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ContextResidue {
-    /// The variable was never set on this connection (the request runs on a fresh one): `current_setting` is NULL.
-    Unset,
-    /// The empty string.
-    Empty,
-    /// Whatever the connection's previous user left.
-    Stale,
-    /// Another tenant's id.
-    OtherTenant,
-    /// A well-formed id that no tenant has.
-    Bogus,
-    /// A value with SQL metacharacters.
-    Forged,
-    /// The right tenant, but set with session scope.
-    Session,
-}
-
-/// Where the context is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ContextLayer {
-    /// Before the application guard: the request arrives without a tenant.
-    Request,
-    /// Between the application and the server: the context statement does not take effect.
-    Connection,
 }
 
 /// Which requests a fault touches; all conditions must hold.
