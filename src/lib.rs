@@ -33,5 +33,5 @@ pub mod report;
 
 // What ties it together.
 pub mod cli;
-// pub mod run;
-// pub mod suite;
+pub mod run;
+pub mod suite;

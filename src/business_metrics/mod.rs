@@ -1,5 +1,57 @@
 //! Models in dollars of what a tenancy failure costs. Pure; knows no finding and no scenario.
+//!
+//! [`Assumptions`] hold what is believed, each with its range and its source; a [`Point`] has one value for each of them,
+//! and the models are built from a point. So a price at the most plausible values, at the edge of one assumption's range
+//! and in one draw of a simulation are the same code.
+//!
+//! What the customers lose and what the vendor loses are two lines that are never added ([`OutageLoss`]). Models compute
+//! in `f64` and refuse an input that means nothing by its name ([`InputError`]); they never return a NaN. Money is
+//! rounded once, into [`MicroDollars`], where it is added up.
+//!
+//! ```
+//! use tenant_chaos::business_metrics::{AnchoredBreach, Assumptions, MicroDollars};
+//!
+//! let point = Assumptions::default().point();
+//! let cost = AnchoredBreach::of(&point).median(50.0 * 5_000.0).unwrap();
+//! assert_eq!(MicroDollars::from_usd(cost).to_string(), "$1,200,000");
+//! ```
 
+mod annual;
+mod architecture;
+mod assumptions;
+mod breach;
+mod downtime;
+mod error_impact;
+mod input;
+mod key;
 mod money;
+mod noisy_neighbour;
+mod outage;
+mod overrides;
+mod plans;
+mod roi;
+mod sensitivity;
+mod sla;
+mod tier;
 
+pub use annual::{
+    LossCurve, MAX_EVENTS, Mitigation, Paired, Pert, PortfolioYears, Risk, RiskYears, Severity, Simulation,
+    breach_risk, noisy_neighbour_risk, outage_risk, reference_portfolio,
+};
+pub use architecture::{Architecture, ArchitectureCost, ArchitectureModel};
+pub use assumptions::{Assumption, Assumptions, BUILT_IN, Confidence, Point};
+pub use breach::{
+    AnchoredBreach, BreachEstimate, BreachSplit, Dbir2015, Jacobs2014, PerRecord, Range, compare_breach_models,
+};
+pub use downtime::DowntimeModel;
+pub use error_impact::{ErrorCause, ErrorImpact, ImpactAmount, ImpactKind, error_impact};
+pub use input::{InputError, InputProblem};
+pub use key::{Domain, Key};
 pub use money::MicroDollars;
+pub use noisy_neighbour::{HandlingCost, NoisyNeighbourModel};
+pub use outage::{Outage, OutageLoss, VendorLoss};
+pub use plans::{Bill, Plan, Plans, Upgrade};
+pub use roi::{CashFlows, RoiDistribution};
+pub use sensitivity::{RankCorrelation, Swing, rank_correlations, tornado};
+pub use sla::{MONTH_MINUTES, SlaSchedule};
+pub use tier::{Tier, TierCounts};

@@ -42,8 +42,10 @@ impl<'a> Entry<'a> {
     }
 
     fn line(&self, width: usize) -> String {
-        let first_sentence = self.why.split_inclusive(['.', ':']).next().unwrap_or_default();
-        let sentence = first_sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = self.why.split_whitespace().collect::<Vec<_>>().join(" ");
+        // The tag says already what is planted.
+        let why = words.strip_prefix("Planted: ").unwrap_or(&words);
+        let sentence = why.split_once(". ").map_or(why, |(first, _)| first).trim_end_matches('.');
         let planted = if self.must_find.is_empty() { "" } else { "planted " };
         format!("  {:width$}  {planted}[{}]  {sentence}", self.name, self.tags.join(" "))
     }

@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::oracle::Verdict;
 use crate::run::{ProgressEvent, Reporter};
+use crate::scenario::Phase;
 
 /// The reporter that fits standard error.
 pub(super) fn reporter() -> Arc<dyn Reporter> {
@@ -61,6 +62,9 @@ impl Reporter for Bars {
                 }
             }
             ProgressEvent::ScenarioStarted { scenario } => self.with(scenario, |bar| bar.set_message("provisioning")),
+            ProgressEvent::PhaseStarted { scenario, phase: Phase::Verify, .. } => {
+                self.with(scenario, |bar| bar.set_message("verify: comparing the ledger with the database"));
+            }
             ProgressEvent::PhaseStarted { .. } => {}
             ProgressEvent::Tick { scenario, phase, rate_per_s, errors, leaks, left } => {
                 let left = left.as_secs_f64();
@@ -122,6 +126,9 @@ fn line(event: &ProgressEvent) -> Option<String> {
         }
         ProgressEvent::Seeding { done, total } => format!("seeding {done} of {total} rows"),
         ProgressEvent::ScenarioStarted { scenario } => format!("{scenario}: provisioning"),
+        ProgressEvent::PhaseStarted { scenario, phase, lasts } if lasts.is_zero() => {
+            format!("{scenario}: {}", phase.name())
+        }
         ProgressEvent::PhaseStarted { scenario, phase, lasts } => {
             format!("{scenario}: {} for {lasts:?}", phase.name())
         }

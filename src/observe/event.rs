@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::scenario::{ErrorKind, Operation, Phase, TenantSlug, Who};
 
@@ -92,7 +92,7 @@ pub enum Event {
     TenantCounts {
         /// Phase.
         phase: Phase,
-        /// Rows `[tenant index in fleet order, intended, ok, failed, slower than the SLO]`.
+        /// Rows `[tenant index in fleet order, intended, ok, failed or not sent, slower than the SLO]`.
         rows: Vec<[u32; 5]>,
     },
     /// Acknowledged writes against the database, read by the administrator after the load has ended.
@@ -152,9 +152,21 @@ pub struct Slice {
     /// The phase; a slice lies in one phase.
     pub phase: Option<Phase>,
     /// Per class, by index; classes without any count are left out.
+    #[serde(deserialize_with = "by_index")]
     pub classes: BTreeMap<usize, ClassSlice>,
     /// Per context fault, by index: what became of the touched transactions that ended in this slice.
+    #[serde(deserialize_with = "by_index")]
     pub context: BTreeMap<usize, ContextOutcome>,
+}
+
+/// Reads a map by index. JSON writes its keys as texts, and serde does not turn them back within a tagged enum.
+fn by_index<'de, D: Deserializer<'de>, V: Deserialize<'de>>(deserializer: D) -> Result<BTreeMap<usize, V>, D::Error> {
+    let texts = BTreeMap::<String, V>::deserialize(deserializer)?;
+    let parse = |(index, value): (String, V)| match index.parse() {
+        Ok(index) => Ok((index, value)),
+        Err(_) => Err(serde::de::Error::custom(format!("`{index}` is no index"))),
+    };
+    texts.into_iter().map(parse).collect()
 }
 
 /// What one class did in one slice.

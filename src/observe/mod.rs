@@ -3,8 +3,10 @@
 
 mod canary;
 mod event;
+mod journal;
 mod roster;
 
 pub use canary::{canary, owner_in};
 pub use event::*;
+pub use journal::{JournalError, JournalWriter, MAX_JOURNAL_BYTES, MAX_LINE_BYTES, read_journal};
 pub use roster::{Roster, TenantId};

@@ -177,3 +177,40 @@ pub struct ContextVerdict {
     /// `fail-open`, `fail-closed-loud`, `fail-closed-silent`, `no effect` or `not touched`; the worst that occurred.
     pub class: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../docs/findings.md");
+
+    /// Every code has its section with its title and severity, when it is reported and what to do; no section is about
+    /// a code that does not exist; and both are in the same order.
+    #[test]
+    fn every_code_is_documented() {
+        let sections: Vec<&str> = DOCUMENT.split("\n## TC-").skip(1).collect();
+        assert_eq!(sections.len(), Code::ALL.len());
+        for (code, section) in Code::ALL.iter().zip(sections) {
+            let (heading, body) = section.split_once('\n').unwrap();
+            assert_eq!(format!("TC-{heading}"), format!("{code}: {}", code.title()));
+            let severity = serde_json::to_value(code.severity()).unwrap();
+            assert!(body.contains(&format!("**Severity**: {}.", severity.as_str().unwrap())), "{code}");
+            for part in ["**Reported when** ", "**What to do**: "] {
+                let text = body.split_once(part).map(|(_, rest)| rest.lines().next().unwrap_or_default());
+                assert!(text.is_some_and(|text| text.len() > 20), "{code} lacks {part}");
+            }
+        }
+    }
+
+    /// Codes are what scenarios and reports refer to: each is unique and survives a report.
+    #[test]
+    fn codes_are_stable_names() {
+        let texts: std::collections::BTreeSet<_> = Code::ALL.iter().map(|code| code.text()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let json = serde_json::to_string(code).unwrap();
+            assert_eq!(serde_json::from_str::<Code>(&json).unwrap(), *code);
+        }
+        assert!(serde_json::from_str::<Code>("\"TC-X99\"").is_err());
+    }
+}

@@ -7,6 +7,7 @@
 mod assemble;
 mod html;
 mod json;
+mod judge_journal;
 mod junit;
 mod markdown;
 mod model;
@@ -19,9 +20,10 @@ mod hostile;
 #[cfg(test)]
 mod sample;
 
-pub use assemble::assemble;
+pub use assemble::{assemble, assemble_interrupted};
 pub use html::html;
 pub use json::{json, json_schema};
+pub use judge_journal::{ReportError, judge_journal};
 pub use junit::junit;
 pub use markdown::markdown;
 pub use model::*;

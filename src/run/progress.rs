@@ -37,7 +37,7 @@ pub enum ProgressEvent {
         scenario: String,
         /// The phase.
         phase: Phase,
-        /// How long it lasts.
+        /// How long it lasts; zero for the verify phase, which takes as long as it takes.
         lasts: Duration,
     },
     /// The state of a running scenario, about every 100 ms.

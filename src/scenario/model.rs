@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::vocabulary::{ContextLayer, ContextResidue, Defect, Layer, Operation, ServerUse};
+pub use crate::business_metrics::Tier;
 
 /// One scenario file, checked.
 #[derive(Debug, Clone)]
@@ -81,38 +82,6 @@ pub struct PoolSpec {
     /// Most connections that one tier may hold at a time, as shares of `size` (0..=1]; a tier that is not named may
     /// hold all of them. Ignored under [`Defect::NoBulkhead`].
     pub bulkheads: BTreeMap<Tier, f64>,
-}
-
-/// A commercial tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Tier {
-    /// Smallest.
-    Starter,
-    /// Middle.
-    Growth,
-    /// Largest.
-    Enterprise,
-}
-
-impl Tier {
-    /// All tiers, smallest first.
-    pub const ALL: [Tier; 3] = [Tier::Starter, Tier::Growth, Tier::Enterprise];
-
-    /// The name as scenarios and the database spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Tier::Starter => "starter",
-            Tier::Growth => "growth",
-            Tier::Enterprise => "enterprise",
-        }
-    }
-}
-
-impl fmt::Display for Tier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// The tenants that are seeded. At least two in all, at least one row each.

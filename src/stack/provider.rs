@@ -101,10 +101,7 @@ async fn sweep_quietly() {
 }
 
 async fn local(options: &StackOptions, postgres: Option<&str>) -> Result<(Provided, String), Attempt> {
-    let bin_dir = options.bin_dir.clone();
-    let major = postgres.map(str::to_owned);
-    let found = tokio::task::spawn_blocking(move || local::find(bin_dir.as_deref(), major.as_deref())).await;
-    let binaries = found.map_err(|error| error.to_string()).and_then(|found| found).map_err(|why| Attempt {
+    let binaries = local::obtain(options, postgres).await.map_err(|why| Attempt {
         provider: "local",
         why,
         mend: match postgres {

@@ -64,7 +64,7 @@ fn candidates() -> Vec<PathBuf> {
     folders
 }
 
-fn inspect(folder: &Path) -> Option<Binaries> {
+pub(super) fn inspect(folder: &Path) -> Option<Binaries> {
     // A link into the real folder would leave initdb without its neighbours.
     let postgres = folder.join("postgres").canonicalize().ok()?;
     let folder = postgres.parent()?.to_path_buf();

@@ -1,0 +1,85 @@
+//! The price of a run: each finding alone, then what findings of one cause share, then the sum and the conditions.
+
+use crate::business_metrics::{Assumptions, MicroDollars};
+use crate::oracle::{Check, Finding, Judgement, Verdict};
+use crate::scenario::{Bound, Condition, Metric, Quantity, Scenario};
+
+use super::model::{Alone, Cause, price_alone};
+use super::priced::{Losses, PricedFinding, PricedRun};
+use super::scale::Scale;
+
+/// One of the four amounts of a finding.
+type Amount = fn(&mut Alone) -> &mut MicroDollars;
+
+const AMOUNTS: [(Amount, &str); 4] = [
+    (|alone| &mut alone.at_scale.customer, "the customers' line"),
+    (|alone| &mut alone.at_scale.vendor, "the vendor's line"),
+    (|alone| &mut alone.observed.customer, "the customers' line in the run"),
+    (|alone| &mut alone.observed.vendor, "the vendor's line in the run"),
+];
+
+/// Prices a run's findings, planted ones too. A function of its arguments; never fails: an amount beyond what can be
+/// counted is the largest that can.
+pub fn price(scenario: &Scenario, judgement: &Judgement, assumptions: &Assumptions) -> PricedRun {
+    let (point, scale) = (assumptions.point(), Scale::of(scenario));
+    let mut alone: Vec<Alone> =
+        judgement.findings.iter().map(|finding| price_alone(finding, judgement, scale, &point)).collect();
+    count_once(&mut alone, &judgement.findings);
+    let sum = |of: fn(&Alone) -> Losses| Losses {
+        customer: alone.iter().map(|alone| of(alone).customer).sum(),
+        vendor: alone.iter().map(|alone| of(alone).vendor).sum(),
+    };
+    let (observed, at_scale) = (sum(|alone| alone.observed), sum(|alone| alone.at_scale));
+    let cost_usd = at_scale.customer.max(at_scale.vendor);
+    let checks = scenario.expect.cost.iter().map(|condition| check(condition, cost_usd)).collect();
+    let findings = judgement.findings.iter().zip(alone).map(|(finding, alone)| PricedFinding {
+        code: finding.code,
+        model: alone.model.to_owned(),
+        observed: alone.observed,
+        at_scale: alone.at_scale,
+        basis: alone.basis,
+    });
+    PricedRun { observed, at_scale, findings: findings.collect(), checks, cost_usd }
+}
+
+/// Of findings with one cause the dearest keeps each amount; the others say where theirs is counted. Of findings that
+/// cost the same, one that nobody planted keeps it, and then the first.
+fn count_once(alone: &mut [Alone], findings: &[Finding]) {
+    for cause in [Cause::Exposure, Cause::Service] {
+        for (amount, name) in AMOUNTS {
+            let of_cause: Vec<usize> = (0..alone.len()).filter(|at| alone[*at].cause == cause).collect();
+            let keeper = of_cause
+                .iter()
+                .copied()
+                .max_by_key(|at| (*amount(&mut alone[*at]), !findings[*at].planted, std::cmp::Reverse(*at)));
+            let Some(keeper) = keeper else { continue };
+            for at in of_cause.into_iter().filter(|at| *at != keeper) {
+                let counted = std::mem::take(amount(&mut alone[at]));
+                if counted != MicroDollars::ZERO {
+                    let note = format!(
+                        "; {name} ({counted}) has the same cause as {} and is counted there",
+                        findings[keeper].code
+                    );
+                    alone[at].basis.push_str(&note);
+                }
+            }
+        }
+    }
+}
+
+fn check(condition: &Condition, cost: MicroDollars) -> Check {
+    let value = |metric: Metric| (metric == Metric::CostUsd).then_some(cost.usd());
+    let right = match &condition.right {
+        Bound::Constant(Quantity::Usd(usd) | Quantity::Count(usd)) => Some(*usd),
+        Bound::Constant(_) => None,
+        Bound::Relative { factor, of } => value(of.metric).map(|usd| factor * usd),
+    };
+    let (verdict, observed) = match (value(condition.left.metric), right) {
+        (Some(left), Some(right)) => {
+            let verdict = if condition.op.holds(left, right) { Verdict::Pass } else { Verdict::Fail };
+            (verdict, format!("{cost}, limit {}", MicroDollars::from_usd(right)))
+        }
+        _ => (Verdict::Inconclusive, "not a condition over the price".to_owned()),
+    };
+    Check { list: "cost".to_owned(), condition: condition.text.clone(), verdict, observed }
+}
