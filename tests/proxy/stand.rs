@@ -14,7 +14,7 @@ use tenant_chaos::stack::{ProviderChoice, Server, StackOptions};
 pub(crate) struct Stand {
     pub(crate) server: Server,
     pub(crate) proxy: Proxy,
-    socket: PathBuf,
+    pub(crate) socket: PathBuf,
     pub(crate) port: u16,
 }
 

@@ -28,6 +28,7 @@
 
 mod context;
 mod conversation;
+mod from_scenario;
 mod judge;
 mod lane;
 mod listener;

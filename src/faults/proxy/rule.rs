@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub use super::sql::Kind;
+pub use crate::scenario::{Cut, StatementKind as Kind};
 
 /// Which statements or connections a rule touches; all conditions must hold. The default touches all.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,17 +114,6 @@ pub enum OnStatement {
     CutBefore(Cut),
     /// The connection is cut once the server has done it and said so, before the client hears of it.
     CutAfterReply(Cut),
-}
-
-/// How a connection ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cut {
-    /// Both sides get a TCP reset.
-    Reset,
-    /// Both sides get an orderly end.
-    Close,
-    /// The server's side ends and the client hears nothing until the rule is healed.
-    Silence,
 }
 
 /// What happens to a connection.

@@ -5,5 +5,4 @@
 mod lexer;
 mod statement;
 
-pub use statement::Kind;
 pub(super) use statement::{ContextChange, Scope, Source, Statement, analyse};

@@ -3,36 +3,12 @@
 use std::ops::Range;
 
 use super::lexer::{Token, Tokens};
+use crate::scenario::StatementKind as Kind;
 
 /// Statements of one message that are looked at; those beyond pass unseen.
 const MAX_STATEMENTS: usize = 256;
 /// Tables of one statement that are remembered.
 const MAX_TABLES: usize = 16;
-
-/// What a statement is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// `BEGIN`, `START TRANSACTION`.
-    Begin,
-    /// It sets the tenant context, in whatever way.
-    Context,
-    /// `COMMIT`, `END`.
-    Commit,
-    /// `ROLLBACK`, `ABORT`, not to a savepoint.
-    Rollback,
-    /// `SELECT`, `TABLE`, `VALUES`, and `WITH` that only reads.
-    Select,
-    /// `INSERT`.
-    Insert,
-    /// `UPDATE`.
-    Update,
-    /// `DELETE`.
-    Delete,
-    /// `COPY`.
-    Copy,
-    /// Anything else.
-    Other,
-}
 
 /// How long a setting lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
