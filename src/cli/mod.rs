@@ -8,6 +8,7 @@ mod options;
 mod output;
 mod plan;
 mod progress;
+mod proxy;
 mod report;
 mod run;
 mod schema;
@@ -47,6 +48,8 @@ enum Command {
     Report(report::Report),
     /// Print the JSON Schema of a format.
     Schema(schema::Schema),
+    /// Sit between an application and its database: do a scenario's faults on the wire, and judge the rows that cross.
+    Proxy(proxy::ProxyArgs),
     /// Remove what killed runs have left behind.
     Clean(clean::Clean),
 }
@@ -60,6 +63,7 @@ impl Command {
             Command::Plan(plan) => plan.execute(),
             Command::Report(report) => report.execute(),
             Command::Schema(schema) => schema.execute(),
+            Command::Proxy(proxy) => proxy.execute(),
             Command::Clean(clean) => clean.execute(),
         }
     }

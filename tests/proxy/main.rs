@@ -1,0 +1,10 @@
+//! Proves the fault proxy in front of a real server: clients work through it unchanged, each fault does what it says,
+//! heals when its guard is dropped, and counts what it did.
+
+mod alone;
+mod clients;
+mod connections;
+mod cuts;
+mod rows;
+mod stand;
+mod statements;
