@@ -11,6 +11,7 @@ mod priced;
 mod scale;
 mod text;
 mod worst_case;
+mod year;
 
 #[cfg(test)]
 mod tests;
@@ -18,3 +19,4 @@ mod tests;
 pub use price::price;
 pub use priced::*;
 pub use worst_case::{WorstCase, worst_case};
+pub use year::*;

@@ -19,6 +19,24 @@ pub struct PricedRun {
     pub checks: Vec<Check>,
     /// `cost_usd`.
     pub cost_usd: MicroDollars,
+    /// The assumptions that move `cost_usd` most, widest swing first; ten at most.
+    #[serde(default)]
+    pub swings: Vec<PricedSwing>,
+}
+
+/// What `cost_usd` is with one assumption at the ends of its range and all others at their modes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PricedSwing {
+    /// The assumption's key.
+    pub key: String,
+    /// Its lowest plausible value.
+    pub low: f64,
+    /// Its highest plausible value.
+    pub high: f64,
+    /// `cost_usd` at the lowest.
+    pub at_low: MicroDollars,
+    /// `cost_usd` at the highest.
+    pub at_high: MicroDollars,
 }
 
 /// Two lines that are never added: what the customers lose and what the vendor loses.
