@@ -127,7 +127,9 @@ impl Shared {
         })?;
         match report.verdict {
             Verdict::Pass => Ok(()),
-            Verdict::Fail | Verdict::Inconclusive => Err(terminal(&assemble(vec![report], Vec::new()), Colour::Off, WIDTH).into()),
+            Verdict::Fail | Verdict::Inconclusive => {
+                Err(terminal(&assemble(vec![report], Vec::new()), Colour::Off, WIDTH).into())
+            }
         }
     }
 

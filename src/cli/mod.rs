@@ -24,8 +24,10 @@ use output::{CliError, explain};
 /// Breaks multi-tenant Postgres on purpose, checks every row that comes back, and prices every failure.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 everything held, 1 a scenario failed, 2 bad input, 3 inconclusive, 4 the harness or its \
-                        stack failed.\nRUST_LOG=tenant_chaos=debug shows what the harness does.")]
+#[command(
+    after_help = "Exit codes: 0 everything held, 1 a scenario failed, 2 bad input, 3 inconclusive, 4 the harness or its \
+                        stack failed.\nRUST_LOG=tenant_chaos=debug shows what the harness does."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -97,7 +97,8 @@ impl<'a> Planned<'a> {
     }
 
     fn text(&self) -> String {
-        let mut text = format!("{}  ({}, seed {}, schedule {})\n", self.scenario, self.path, self.seed, self.schedule_hash);
+        let mut text =
+            format!("{}  ({}, seed {}, schedule {})\n", self.scenario, self.path, self.seed, self.schedule_hash);
         let mut line = |name: &str, value: &str| {
             writeln!(text, "  {name:<12}{value}").expect("writing to a string cannot fail");
         };
@@ -128,7 +129,8 @@ fn stack(scenario: &Scenario) -> String {
     let stack = &scenario.stack;
     let version = stack.postgres.as_ref().map_or("any PostgreSQL".to_owned(), |major| format!("PostgreSQL {major}"));
     let names = |set: String| if set.is_empty() { "none".to_owned() } else { set };
-    let layers = names(stack.defence.iter().map(|layer| format!("{layer:?}").to_lowercase()).collect::<Vec<_>>().join(", "));
+    let layers =
+        names(stack.defence.iter().map(|layer| format!("{layer:?}").to_lowercase()).collect::<Vec<_>>().join(", "));
     let defects = names(stack.defects.iter().map(|defect| format!("{defect:?}")).collect::<Vec<_>>().join(", "));
     let pool = &stack.pool;
     format!(
@@ -182,8 +184,12 @@ fn timeline(scenario: &Scenario) -> Vec<Moment> {
 
 fn expectations(scenario: &Scenario) -> Vec<String> {
     let expect = &scenario.expect;
-    let lists =
-        [("always", &expect.always), ("baseline", &expect.baseline), ("inject", &expect.inject), ("cost", &expect.cost)];
+    let lists = [
+        ("always", &expect.always),
+        ("baseline", &expect.baseline),
+        ("inject", &expect.inject),
+        ("cost", &expect.cost),
+    ];
     let mut all: Vec<String> = lists
         .into_iter()
         .flat_map(|(list, conditions)| conditions.iter().map(move |condition| format!("{list}: {}", condition.text)))

@@ -30,9 +30,8 @@ impl Report {
         let assumptions = self.money.assumptions()?;
         let mut reports = Vec::new();
         for path in journals(&self.journals)? {
-            let unusable = |source: Box<dyn std::error::Error + Send + Sync>| {
-                CliError::Journal { path: path.clone(), source }
-            };
+            let unusable =
+                |source: Box<dyn std::error::Error + Send + Sync>| CliError::Journal { path: path.clone(), source };
             let events = read_journal(&path).map_err(|error| unusable(error.into()))?;
             reports.push(judge_journal(&events, &assumptions).map_err(|error| unusable(error.into()))?);
         }

@@ -88,16 +88,15 @@ impl Conductor {
     }
 
     /// Injects and heals on schedule until all faults are done or `cancel` fires, then heals what is left, last first.
-    /// Returns every undo in the order in which they ran.
-    pub async fn run(mut self, cancel: &CancellationToken) -> Result<Vec<UndoRecord>, String> {
+    /// Returns every undo in the order in which they ran, and what went wrong with an injection.
+    pub async fn run(mut self, cancel: &CancellationToken) -> (Vec<UndoRecord>, Result<(), String>) {
         let schedule = std::panic::AssertUnwindSafe(self.follow_schedule(cancel)).catch_unwind().await;
         while let Some(place) = self.last_registered() {
             self.heal(place).await;
         }
-        match schedule {
-            Ok(outcome) => outcome.map(|()| self.undone),
-            Err(panic) => Err(format!("a fault panicked: {}", panic_message(panic.as_ref()))),
-        }
+        let outcome =
+            schedule.unwrap_or_else(|panic| Err(format!("a fault panicked: {}", panic_message(panic.as_ref()))));
+        (self.undone, outcome)
     }
 
     fn last_registered(&self) -> Option<usize> {

@@ -11,6 +11,8 @@ use crate::tenancy::{PooledConnection, Tenancy};
 
 /// How long the fault waits for one connection of a busy pool before it tries again.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// Pause after a connection was not to be had.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_millis(20);
 /// How long the undo of one connection may take.
 const UNDO_LIMIT: Duration = Duration::from_secs(2);
 
@@ -47,7 +49,11 @@ impl Fault for PoolHold {
         self.taker = Some(tokio::spawn(async move {
             let mut count = 0;
             while count < wanted {
-                let Ok(mut connection) = tenancy.pool().acquire_within(PATIENCE).await else { continue };
+                let Ok(mut connection) = tenancy.pool().acquire_within(PATIENCE).await else {
+                    // A server that refuses connections does so at once; it is not to be asked in a busy loop.
+                    tokio::time::sleep(PAUSE_AFTER_REFUSAL).await;
+                    continue;
+                };
                 if posture == Posture::InTransaction {
                     let opened = sqlx::raw_sql("BEGIN; SELECT count(*) FROM tenants").execute(&mut connection.pg).await;
                     if opened.is_err() {

@@ -42,7 +42,7 @@ impl Fault for PoolStorm {
         Box::pin(async move {
             self.connectors.shutdown().await;
             let problem = (!self.connectors.is_empty()).then(|| "a connector is still running".to_owned());
-            Healed { touched: self.opened.load(Ordering::Relaxed), unit: "connection attempts", problem }
+            Healed { touched: self.opened.load(Ordering::Relaxed), unit: "connections", problem }
         })
     }
 }
@@ -50,10 +50,12 @@ impl Fault for PoolStorm {
 async fn connect_again_and_again(connect: PgConnectOptions, opened: Arc<AtomicU64>) {
     loop {
         let attempt = tokio::time::timeout(ATTEMPT_LIMIT, PgConnection::connect_with(&connect)).await;
-        opened.fetch_add(1, Ordering::Relaxed);
         match attempt {
             // Whether the goodbye arrives does not matter; the socket is closed.
-            Ok(Ok(connection)) => drop(connection.close().await),
+            Ok(Ok(connection)) => {
+                opened.fetch_add(1, Ordering::Relaxed);
+                drop(connection.close().await);
+            }
             _ => tokio::time::sleep(PAUSE_AFTER_REFUSAL).await,
         }
     }

@@ -8,10 +8,10 @@ use super::ledger::{Acknowledged, LedgerBook};
 use super::operation::{Row, Step};
 use super::recorder::Recorder;
 use super::slices::Outcome;
-use crate::observe::{Event, Leak, LeakKind, Witness};
-use crate::scenario::{Defect, ErrorKind, Operation};
+use crate::observe::{Event, Leak, LeakKind, TenantId, Witness};
+use crate::scenario::{Defect, ErrorKind, Operation, TenantSlug};
 use crate::tenancy::{
-    Directory, RequestInfo, Tenancy, TenancyError, Tenant, TenantTransaction, with_tenant, without_tenant,
+    Directory, Opening, RequestInfo, Tenancy, TenancyError, Tenant, TenantTransaction, with_tenant, without_tenant,
 };
 
 /// An arrival sent later than this counts as late.
@@ -49,7 +49,28 @@ pub struct Executor {
 #[derive(Default)]
 struct Sight {
     outcome: Outcome,
+    opening: Opening,
     error: Option<TenancyError>,
+}
+
+/// What a leak's evidence says of its transaction; known before the statement runs.
+#[derive(Clone, Copy)]
+struct Scene {
+    backend_pid: i32,
+    previous: Option<TenantSlug>,
+    context: Option<TenantId>,
+    tainted: Option<usize>,
+}
+
+impl Scene {
+    fn of(transaction: &TenantTransaction) -> Self {
+        Self {
+            backend_pid: transaction.backend_pid(),
+            previous: transaction.previous().map(|tenant| tenant.slug),
+            context: transaction.confirmed(),
+            tainted: transaction.tainted(),
+        }
+    }
 }
 
 impl Executor {
@@ -102,8 +123,8 @@ impl Executor {
         Request { at, tenant, step: Step::of(operation, draw, self.rows_per_tenant, client_ref) }
     }
 
-    /// Executes a request to its end or its deadline and records it.
-    pub async fn execute(&self, request: Request) {
+    /// Executes a request to its end or its deadline and records it. Returns how it failed, if it did.
+    pub async fn execute(&self, request: Request) -> Option<ErrorKind> {
         let begun = self.now();
         if begun.saturating_sub(request.at) > LATE {
             self.recorder.late(request.at, request.tenant);
@@ -118,7 +139,9 @@ impl Executor {
             Some(_) => tokio::time::timeout(self.timeout, without_tenant(attempt)).await,
             None => tokio::time::timeout(self.timeout, with_tenant(tenant.clone(), attempt)).await,
         };
-        let Sight { mut outcome, error } = sight;
+        let Sight { mut outcome, opening, error } = sight;
+        outcome.queued = opening.queued;
+        outcome.touched = outcome.touched.or(opening.touched);
         outcome.error = match (in_time, &error) {
             (Err(_), _) => Some(ErrorKind::Timeout),
             (Ok(()), error) => error.as_ref().map(TenancyError::kind),
@@ -128,18 +151,19 @@ impl Executor {
             self.keep_example(request, tenant, kind, error.as_ref());
         }
         self.recorder.finish(request.at, request.tenant, &outcome);
+        outcome.error
     }
 
     async fn attempt(&self, request: Request, tenant: &Tenant, sight: &mut Sight) {
-        if let Err(error) = self.transact(request, tenant, &mut sight.outcome).await {
+        if let Err(error) = self.transact(request, tenant, sight).await {
             sight.error = Some(error);
         }
     }
 
-    async fn transact(&self, request: Request, tenant: &Tenant, outcome: &mut Outcome) -> Result<(), TenancyError> {
+    async fn transact(&self, request: Request, tenant: &Tenant, sight: &mut Sight) -> Result<(), TenancyError> {
         let Request { step, .. } = request;
-        let mut transaction = self.begin(step.operation(), tenant, outcome).await?;
-        self.run(request, tenant, &mut transaction, outcome).await?;
+        let mut transaction = self.begin(step.operation(), tenant, sight).await?;
+        self.run(request, tenant, &mut transaction, &mut sight.outcome).await?;
         let Step::InsertOrder { client_ref, .. } = step else {
             return transaction.commit().await;
         };
@@ -153,8 +177,8 @@ impl Executor {
         self.ledger.acknowledge(Acknowledged { client_ref, tenant: tenant.index });
         if strikes && self.tenancy.planted(Defect::BlindRetry) {
             let again = Request { step: step.with_another_key(), ..request };
-            let mut transaction = self.begin(step.operation(), tenant, outcome).await?;
-            self.run(again, tenant, &mut transaction, outcome).await?;
+            let mut transaction = self.begin(step.operation(), tenant, sight).await?;
+            self.run(again, tenant, &mut transaction, &mut sight.outcome).await?;
             transaction.commit().await?;
         }
         Ok(())
@@ -164,16 +188,17 @@ impl Executor {
         &self,
         operation: Operation,
         tenant: &Tenant,
-        outcome: &mut Outcome,
+        sight: &mut Sight,
     ) -> Result<TenantTransaction, TenancyError> {
-        let transaction = self.tenancy.begin(operation).await?;
-        outcome.transactions += 1;
-        outcome.without_context += u64::from(transaction.confirmed() != Some(tenant.id));
-        outcome.queued = Some(transaction.queued());
-        outcome.touched = outcome.touched.or(transaction.touched());
+        let transaction = self.tenancy.begin_observed(operation, &mut sight.opening).await?;
+        sight.outcome.transactions += 1;
+        sight.outcome.without_context += u64::from(transaction.confirmed() != Some(tenant.id));
+        sight.outcome.touched = sight.outcome.touched.or(transaction.touched());
         Ok(transaction)
     }
 
+    /// Runs the statement. Every row is compared and counted as it arrives, so that a deadline that cuts the answer short
+    /// does not hide what it brought.
     async fn run(
         &self,
         request: Request,
@@ -182,56 +207,59 @@ impl Executor {
         outcome: &mut Outcome,
     ) -> Result<(), TenancyError> {
         let Request { step, .. } = request;
-        let kind = if step.operation() == Operation::Write { LeakKind::Write } else { LeakKind::Read };
-        let mut foreign: Option<Row> = None;
-        let mut foreign_rows = 0;
+        let scene = Scene::of(transaction);
+        let mut evident = false;
         let ran = step
             .run(transaction.pg(), tenant.id, |row| {
-                let is_foreign = row.tenant != tenant.id || row.canary.is_some_and(|owner| owner != tenant.slug);
-                if is_foreign {
-                    foreign_rows += 1;
-                    foreign.get_or_insert(row);
+                outcome.rows += 1;
+                if row.tenant == tenant.id && row.canary.is_none_or(|owner| owner == tenant.slug) {
+                    return;
+                }
+                outcome.touched = outcome.touched.or(scene.tainted);
+                match leak_kind(step) {
+                    LeakKind::Read => outcome.leaked += 1,
+                    LeakKind::Write => outcome.foreign_write = true,
+                }
+                let (owner, witness) = self.owner_of(row, tenant);
+                self.recorder.foreign_row(owner, tenant.slug);
+                if !std::mem::replace(&mut evident, true) {
+                    self.recorder.leak(self.evidence(request, tenant, scene, owner, witness, outcome.touched));
                 }
             })
             .await;
-        if let Some(row) = foreign {
-            match kind {
-                LeakKind::Read => outcome.leaked += foreign_rows,
-                LeakKind::Write => outcome.foreign_write = true,
-            }
-            self.recorder.leak(self.evidence(request, tenant, transaction, row, kind, outcome.touched), foreign_rows);
-        }
         let rows = ran.map_err(|error| transaction.failed(error))?;
-        outcome.rows += rows;
         outcome.silent_empty |= rows == 0;
         Ok(())
+    }
+
+    /// Whose a foreign row is, and how that is known.
+    fn owner_of(&self, row: Row, asker: &Tenant) -> (Option<TenantSlug>, Witness) {
+        match row.tenant == asker.id {
+            true => (row.canary, Witness::Canary),
+            false => (self.directory.by_id(row.tenant).map(|owner| owner.slug), Witness::TenantColumn),
+        }
     }
 
     fn evidence(
         &self,
         request: Request,
-        tenant: &Tenant,
-        transaction: &TenantTransaction,
-        row: Row,
-        kind: LeakKind,
+        asker: &Tenant,
+        scene: Scene,
+        owner: Option<TenantSlug>,
+        witness: Witness,
         fault: Option<usize>,
     ) -> Leak {
-        let by_column = self.directory.by_id(row.tenant).map(|owner| owner.slug);
-        let (owner, witness) = match row.tenant == tenant.id {
-            true => (row.canary, Witness::Canary),
-            false => (by_column, Witness::TenantColumn),
-        };
         Leak {
             at_us: self.now().as_micros() as u64,
             phase: self.recorder.clock().phase(request.at),
-            kind,
-            asker: tenant.slug,
+            kind: leak_kind(request.step),
+            asker: asker.slug,
             owner,
             table: request.step.relation().to_owned(),
             operation: request.step.operation(),
-            backend_pid: transaction.backend_pid(),
-            previous_tenant: transaction.previous().map(|tenant| tenant.slug),
-            context: transaction.confirmed().map(|id| match self.directory.by_id(id) {
+            backend_pid: scene.backend_pid,
+            previous_tenant: scene.previous,
+            context: scene.context.map(|id| match self.directory.by_id(id) {
                 Some(tenant) => tenant.slug.to_string(),
                 None => id.to_string(),
             }),
@@ -257,5 +285,12 @@ impl Executor {
             sqlstate: error.and_then(TenancyError::sqlstate),
             message,
         });
+    }
+}
+
+fn leak_kind(step: Step) -> LeakKind {
+    match step.operation() {
+        Operation::Write => LeakKind::Write,
+        Operation::Read | Operation::Report => LeakKind::Read,
     }
 }

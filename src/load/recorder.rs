@@ -12,8 +12,8 @@ use super::slices::{OpenSlice, Outcome, SliceClock, scratch};
 use crate::observe::{Event, Leak, Slice};
 use crate::scenario::{Phase, TenantSlug};
 
-/// Leaks and error examples that wait for the writer at most; beyond that they are counted only.
-const WAITING_LIMIT: usize = 1_000;
+/// Leaks with evidence in one run at most; beyond that they are counted only.
+const LEAKS_KEPT: u64 = 10_000;
 
 /// What a recorder needs to know.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub struct Totals {
 pub struct Recorder {
     options: RecorderOptions,
     open: Mutex<Open>,
-    /// `[phase][tenant] = [intended, ok, failed, slow]`.
+    /// `[phase][tenant] = [intended, ok, failed or dropped, slow]`.
     tenants: [Vec<[AtomicU32; 4]>; 3],
     ok: AtomicU64,
     errors: AtomicU64,
@@ -58,6 +58,7 @@ struct Open {
     first: u64,
     slices: VecDeque<OpenSlice>,
     waiting: Vec<Event>,
+    leaks_kept: u64,
     leaks_seen: u64,
     exposed: BTreeSet<Option<TenantSlug>>,
     receiving: BTreeSet<TenantSlug>,
@@ -74,6 +75,7 @@ impl Recorder {
                 first: 0,
                 slices: VecDeque::new(),
                 waiting: Vec::new(),
+                leaks_kept: 0,
                 leaks_seen: 0,
                 exposed: BTreeSet::new(),
                 receiving: BTreeSet::new(),
@@ -155,24 +157,27 @@ impl Recorder {
         change(&mut open.slices[place]);
     }
 
-    /// A statement brought `rows` foreign rows; `leak` is the evidence of the first.
-    pub fn leak(&self, leak: Leak, rows: u64) {
-        self.leaked.fetch_add(rows, Ordering::Relaxed);
+    /// A row reached someone who does not own it. Every one is counted, evidence or not.
+    pub fn foreign_row(&self, owner: Option<TenantSlug>, asker: TenantSlug) {
+        self.leaked.fetch_add(1, Ordering::Relaxed);
         let mut open = self.lock();
-        open.leaks_seen += rows;
-        open.exposed.insert(leak.owner);
-        open.receiving.insert(leak.asker);
-        if open.waiting.len() < WAITING_LIMIT {
+        open.leaks_seen += 1;
+        open.exposed.insert(owner);
+        open.receiving.insert(asker);
+    }
+
+    /// The evidence of a statement that brought foreign rows, kept if there is room.
+    pub fn leak(&self, leak: Leak) {
+        let mut open = self.lock();
+        if open.leaks_kept < LEAKS_KEPT {
+            open.leaks_kept += 1;
             open.waiting.push(Event::Leak(Box::new(leak)));
         }
     }
 
-    /// An event that is kept if there is room.
+    /// An example of an error; the caller bounds how many.
     pub fn example(&self, event: Event) {
-        let mut open = self.lock();
-        if open.waiting.len() < WAITING_LIMIT {
-            open.waiting.push(event);
-        }
+        self.lock().waiting.push(event);
     }
 
     /// Running totals.

@@ -92,7 +92,7 @@ pub enum Event {
     TenantCounts {
         /// Phase.
         phase: Phase,
-        /// Rows `[tenant index in fleet order, intended, ok, failed, slower than the SLO]`.
+        /// Rows `[tenant index in fleet order, intended, ok, failed or not sent, slower than the SLO]`.
         rows: Vec<[u32; 5]>,
     },
     /// Acknowledged writes against the database, read by the administrator after the load has ended.

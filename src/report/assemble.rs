@@ -13,17 +13,35 @@ use super::words;
 /// Puts the scenarios of a run together, in the order of their paths.
 ///
 /// The verdict is the worst of the scenarios; a run in which nothing was judged is inconclusive, never a pass.
-pub fn assemble(mut scenarios: Vec<ScenarioReport>, troubles: Vec<Trouble>) -> RunReport {
+pub fn assemble(scenarios: Vec<ScenarioReport>, troubles: Vec<Trouble>) -> RunReport {
+    assemble_interrupted(scenarios, troubles, Vec::new())
+}
+
+/// Like [`assemble`], for a run that was interrupted: what was not begun leaves the whole inconclusive at best.
+pub fn assemble_interrupted(
+    mut scenarios: Vec<ScenarioReport>,
+    troubles: Vec<Trouble>,
+    not_run: Vec<String>,
+) -> RunReport {
     scenarios.sort_by(|a, b| (&a.header.path, &a.header.scenario).cmp(&(&b.header.path, &b.header.scenario)));
     RunReport {
         schema_version: REPORT_SCHEMA_VERSION,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: scenarios.iter().map(|s| s.header.started_at.clone()).min().unwrap_or_default(),
-        verdict: scenarios.iter().map(|s| s.verdict).max().unwrap_or(Verdict::Inconclusive),
+        verdict: verdict(&scenarios, &not_run),
         totals: totals(&scenarios),
-        first_look: first_look(&scenarios, &troubles),
+        first_look: first_look(&scenarios, &troubles, &not_run),
         scenarios,
         troubles,
+        not_run,
+    }
+}
+
+fn verdict(scenarios: &[ScenarioReport], not_run: &[String]) -> Verdict {
+    let judged = scenarios.iter().map(|scenario| scenario.verdict).max();
+    match (judged, not_run.is_empty()) {
+        (Some(judged), true) => judged,
+        (judged, _) => judged.unwrap_or(Verdict::Inconclusive).max(Verdict::Inconclusive),
     }
 }
 
@@ -60,7 +78,7 @@ fn unplanted_losses(scenario: &ScenarioReport) -> Losses {
 
 /// The one sentence that comes first: what failed, else what could not run, else what could not be decided, else what
 /// went wrong within the expectations, else that all holds.
-fn first_look(scenarios: &[ScenarioReport], troubles: &[Trouble]) -> String {
+fn first_look(scenarios: &[ScenarioReport], troubles: &[Trouble], not_run: &[String]) -> String {
     let having = |verdict| scenarios.iter().filter(move |s| s.verdict == verdict);
     worst(having(Verdict::Fail))
         .map(|(scenario, finding)| about(scenario, finding, "fails"))
@@ -70,6 +88,7 @@ fn first_look(scenarios: &[ScenarioReport], troubles: &[Trouble]) -> String {
             let first = having(Verdict::Inconclusive).next()?;
             Some(undecided(first, "is inconclusive", Verdict::Inconclusive, scenarios))
         })
+        .or_else(|| interrupted(not_run))
         .or_else(|| worst(scenarios.iter()).map(|(scenario, finding)| about(scenario, finding, "passes, but")))
         .unwrap_or_else(|| all_hold(scenarios))
 }
@@ -114,6 +133,15 @@ fn trouble(troubles: &[Trouble]) -> Option<String> {
         n => format!(" ({} more could not run)", count(n)),
     };
     Some(format!("`{}` could not run: {}{rest}.", first.scenario, first.message.trim_end_matches('.')))
+}
+
+fn interrupted(not_run: &[String]) -> Option<String> {
+    let first = not_run.first()?;
+    let rest = match not_run.len() as u64 - 1 {
+        0 => String::new(),
+        n => format!(" and {} more", count(n)),
+    };
+    Some(format!("The run was interrupted before `{first}`{rest} began."))
 }
 
 fn all_hold(scenarios: &[ScenarioReport]) -> String {
@@ -184,6 +212,15 @@ mod tests {
         assert_eq!(report.verdict, Verdict::Pass);
         assert!(report.first_look.starts_with("All 2 scenarios hold; 2 planted bugs were caught; "), "{report:?}");
         assert!(report.first_look.contains("TC-L01"), "{}", report.first_look);
+    }
+
+    /// A run that was interrupted is no pass, however well it went until then, and says what it did not get to.
+    #[test]
+    fn an_interrupted_run_is_inconclusive() {
+        let report = assemble_interrupted(vec![sample::control()], vec![], vec!["later".into(), "last".into()]);
+        assert_eq!(report.verdict, Verdict::Inconclusive);
+        assert_eq!(report.first_look, "The run was interrupted before `later` and 1 more began.");
+        assert!(words::tally(&report).ends_with("2 not run"), "{}", words::tally(&report));
     }
 
     /// Nothing judged is no pass.

@@ -9,6 +9,7 @@ use super::{Colour, html, json, junit, markdown, sample, terminal};
 /// alone; they are the sample test's business.
 fn saying(text: &str) -> RunReport {
     let mut report = sample::passing();
+    report.not_run = vec![text.to_owned()];
     for scenario in &mut report.scenarios {
         let texts = [&mut scenario.header.scenario, &mut scenario.header.path, &mut scenario.header.server_version];
         texts.into_iter().for_each(|field| text.clone_into(field));

@@ -31,6 +31,11 @@ pub fn junit(report: &RunReport) -> String {
         suite.add_test_cases(report.troubles.iter().map(trouble));
         junit.add_test_suite(suite);
     }
+    if !report.not_run.is_empty() {
+        let mut suite = suite("interrupted");
+        suite.add_test_cases(report.not_run.iter().map(|name| TestCase::new(line(name), TestCaseStatus::skipped())));
+        junit.add_test_suite(suite);
+    }
     junit.to_string().expect("the writer is a buffer in memory and XmlString holds XML characters only")
 }
 
@@ -145,7 +150,7 @@ mod tests {
             assert!(!xml.contains(bad), "{bad:?} got through");
         }
         assert!(xml.contains("&lt;script&gt;"));
-        assert_eq!(xml.matches("<testcase ").count(), 3);
-        assert_eq!(Report::deserialize_from_str(&xml).unwrap().test_suites.len(), 2);
+        assert_eq!(xml.matches("<testcase ").count(), 4);
+        assert_eq!(Report::deserialize_from_str(&xml).unwrap().test_suites.len(), 3);
     }
 }

@@ -31,6 +31,10 @@ pub fn markdown(report: &RunReport) -> String {
             page.line(&format!("- {}: {}", text(&trouble.scenario), sentence(&trouble.message)));
         }
     }
+    if !report.not_run.is_empty() {
+        page.line("\n## Not run, because the run was interrupted\n");
+        page.list(report.not_run.iter().map(|name| text(name)));
+    }
     for scenario in scenarios {
         section(&mut page, scenario);
     }

@@ -20,7 +20,7 @@ mod hostile;
 #[cfg(test)]
 mod sample;
 
-pub use assemble::assemble;
+pub use assemble::{assemble, assemble_interrupted};
 pub use html::html;
 pub use json::{json, json_schema};
 pub use judge_journal::{ReportError, judge_journal};

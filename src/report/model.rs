@@ -24,6 +24,9 @@ pub struct RunReport {
     pub scenarios: Vec<ScenarioReport>,
     /// Scenarios that the harness could not run.
     pub troubles: Vec<Trouble>,
+    /// Scenarios that were not begun, because the run was interrupted.
+    #[serde(default)]
+    pub not_run: Vec<String>,
     /// Sums over all scenarios.
     pub totals: Totals,
     /// The first thing to look at, one sentence.

@@ -8,7 +8,7 @@ use crate::oracle::*;
 use crate::pricing::{Losses, PricedFinding, PricedRun};
 use crate::scenario::{ErrorKind, Operation, Phase, TenantSlug, Tier, Who};
 
-use super::assemble::assemble;
+use super::assemble::{assemble, assemble_interrupted};
 use super::model::{RunReport, ScenarioReport, Trouble};
 
 /// One of each: planted and caught, failed, noisy within its expectations, inconclusive, a control, one not run.
@@ -27,9 +27,10 @@ pub(super) fn passing() -> RunReport {
 
 /// A scenario and a database that say hostile things wherever they may say anything.
 pub(super) fn hostile() -> RunReport {
-    let json = serde_json::to_value(assemble(
+    let json = serde_json::to_value(assemble_interrupted(
         vec![leaking(), planted()],
         vec![Trouble { scenario: "x".into(), message: "y".into() }],
+        vec!["z".into()],
     ))
     .unwrap();
     serde_json::from_value(poison(json, "")).unwrap()

@@ -100,6 +100,12 @@ impl Live<'_> {
         Ok(())
     }
 
+    /// What the last requests did is worth an alert like anything before.
+    pub(super) fn last_look_at_the_monitor(&mut self) -> Result<(), RunError> {
+        let now = self.executor.now();
+        self.look_at_the_monitor(now, &mut None)
+    }
+
     fn write_what_is_settled(&mut self, now: Duration) -> Result<(), RunError> {
         self.write_fault_events()?;
         for event in self.executor.recorder().drain(now) {
@@ -180,5 +186,3 @@ fn in_journal(event: FaultEvent) -> Event {
 pub(super) fn micros(at: Duration) -> u64 {
     u64::try_from(at.as_micros()).unwrap_or(u64::MAX)
 }
-
-

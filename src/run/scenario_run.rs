@@ -15,9 +15,7 @@ use super::provision::{Provisioned, provision};
 use super::verify::compare_ledger;
 use crate::faults::{Conductor, Target};
 use crate::load::{Classes, Executor, Load, LoadPlan, Recorder, RecorderOptions, SliceClock};
-use crate::observe::{
-    EndReason, Event, Footer, Header, JOURNAL_SCHEMA_VERSION, JournalWriter, Roster, UndoRecord,
-};
+use crate::observe::{EndReason, Event, Footer, Header, JOURNAL_SCHEMA_VERSION, JournalWriter, Roster, UndoRecord};
 use crate::scenario::{Phase, Scenario};
 use crate::stack::Server;
 use crate::tenancy::Directory;
@@ -71,8 +69,7 @@ async fn run_provisioned(
     }));
     let directory = Arc::new(Directory::of(roster));
     let rows = scenario.fleet.rows_per_tenant;
-    let executor =
-        Arc::new(Executor::new(tenancy, directory, recorder, Instant::now(), scenario.load.timeout, rows));
+    let executor = Arc::new(Executor::new(tenancy, directory, recorder, Instant::now(), scenario.load.timeout, rows));
     let inject_from = scenario.phases.baseline;
     let target = Target { executor: executor.clone(), plan: plan.clone(), connect, inject_from };
 
@@ -96,34 +93,36 @@ async fn run_provisioned(
         stop.cancel();
     }
     let wind_down = scenario.load.timeout + WIND_DOWN_LIMIT;
-    let conducted = wind_down_faults(conductor, wind_down).await;
+    let (undo, conducted) = wind_down_faults(conductor, wind_down).await;
     if tokio::time::timeout(wind_down, load.finish()).await.is_err() {
         tracing::warn!("requests were still under way {wind_down:?} after the load had ended; they were cut off");
     }
     let mut end = followed?;
     live.write_fault_events()?;
-    let undo = conducted.unwrap_or_else(|problem| {
-        end = EndReason::Trouble(problem.clone());
-        vec![UndoRecord { what: "faults".into(), took_us: 0, problem: Some(problem) }]
-    });
+    live.last_look_at_the_monitor()?;
+    if let Err(problem) = conducted {
+        end = EndReason::Trouble(problem);
+    }
     let (name, phase, lasts) = (scenario.name.clone(), Phase::Verify, Duration::ZERO);
     options.reporter.event(&ProgressEvent::PhaseStarted { scenario: name, phase, lasts });
     close(scenario, &executor, &admin, journal, end, undo).await
 }
 
-async fn conduct(conductor: Conductor, stop: CancellationToken) -> Result<Vec<UndoRecord>, String> {
+/// What was undone, and what went wrong with the faults.
+type Conducted = (Vec<UndoRecord>, Result<(), String>);
+
+async fn conduct(conductor: Conductor, stop: CancellationToken) -> Conducted {
     conductor.run(&stop).await
 }
 
-async fn wind_down_faults(
-    conductor: tokio::task::JoinHandle<Result<Vec<UndoRecord>, String>>,
-    limit: Duration,
-) -> Result<Vec<UndoRecord>, String> {
-    match tokio::time::timeout(limit, conductor).await {
-        Ok(Ok(conducted)) => conducted,
-        Ok(Err(error)) => Err(format!("the faults' task failed: {error}")),
-        Err(_) => Err(format!("the faults were not undone within {limit:?}")),
-    }
+async fn wind_down_faults(conductor: tokio::task::JoinHandle<Conducted>, limit: Duration) -> Conducted {
+    let problem = match tokio::time::timeout(limit, conductor).await {
+        Ok(Ok(conducted)) => return conducted,
+        Ok(Err(error)) => format!("the faults' task failed: {error}"),
+        Err(_) => format!("the faults were not undone within {limit:?}"),
+    };
+    let undo = UndoRecord { what: "faults".into(), took_us: 0, problem: Some(problem.clone()) };
+    (vec![undo], Err(problem))
 }
 
 /// Writes what is left: the last slices, per-tenant counts, the ledger and the footer.
@@ -146,7 +145,8 @@ async fn close(
     journal.append(&Event::PhaseStarted { at_us: micros(from), phase: Phase::Verify })?;
     let acknowledged = executor.ledger().take();
     let not_kept = executor.ledger().not_kept();
-    let ledger = compare_ledger(admin, &acknowledged, not_kept, executor.directory()).await.map_err(RunError::Verify)?;
+    let ledger =
+        compare_ledger(admin, &acknowledged, not_kept, executor.directory()).await.map_err(RunError::Verify)?;
     journal.append(&Event::Ledger(ledger))?;
     journal.append(&Event::PhaseEnded { at_us: micros(executor.now()), phase: Phase::Verify })?;
     let (leaks_seen, leaked_tenants, receiving_tenants) = recorder.leak_totals();

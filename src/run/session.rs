@@ -9,7 +9,7 @@ use super::scenario_run::run_in_database;
 use crate::observe::{UndoRecord, read_journal};
 use crate::report::{ScenarioReport, judge_journal};
 use crate::scenario::Scenario;
-use crate::stack::{Server, SeedProgress};
+use crate::stack::{SeedProgress, Server};
 
 /// A running server.
 pub struct Session {

@@ -21,46 +21,60 @@ pub(super) async fn compare_ledger(
     not_kept: u64,
     directory: &Directory,
 ) -> Result<Ledger, sqlx::Error> {
-    let mut stored: HashMap<u64, Stored> = HashMap::with_capacity(acknowledged.len());
+    let mut writes: HashMap<u64, Stored> =
+        acknowledged.iter().map(|write| (write.client_ref, Stored::nowhere(write.tenant))).collect();
     let mut connection = PgConnection::connect_with(admin).await?;
     let mut rows = sqlx::query("SELECT client_ref, tenant_id FROM orders WHERE client_ref >= 0").fetch(&mut connection);
     while let Some(row) = rows.try_next().await? {
         let client_ref: i64 = row.try_get(0)?;
-        let tenant = directory.by_id(TenantId(row.try_get::<Uuid, _>(1)?)).map(|tenant| tenant.index);
-        let entry = stored.entry(client_ref as u64).or_insert(Stored { tenant, times: 0 });
-        entry.times += 1;
+        let owner = directory.by_id(TenantId(row.try_get::<Uuid, _>(1)?)).map(|tenant| tenant.index);
+        if let Some(write) = writes.get_mut(&(client_ref as u64)) {
+            write.times += 1;
+            if owner != Some(write.tenant) {
+                write.foreign = Some(owner);
+            }
+        }
     }
     drop(rows);
     connection.close().await?;
 
     let mut ledger = Ledger { acknowledged: acknowledged.len() as u64, not_kept, ..Ledger::default() };
+    let name = |index: u32| directory.tenant(index).slug;
     for write in acknowledged {
-        let found = stored.get(&write.client_ref);
-        let trouble = match found {
-            None => {
-                ledger.lost += 1;
-                "acknowledged, not found".to_owned()
-            }
-            Some(Stored { tenant, .. }) if *tenant != Some(write.tenant) => {
-                ledger.foreign += 1;
-                let owner = tenant.map_or("nobody's".to_owned(), |index| directory.tenant(index).slug.to_string());
-                format!("stored under {owner}")
-            }
-            Some(Stored { times, .. }) if *times > 1 => {
-                ledger.duplicate += 1;
-                format!("stored {times} times")
-            }
-            Some(_) => continue,
-        };
-        if ledger.examples.len() < EXAMPLES {
-            let tenant = directory.tenant(write.tenant).slug;
-            ledger.examples.push(format!("{tenant} order {}: {trouble}", write.client_ref));
+        let Some(Stored { times, foreign, .. }) = writes.get(&write.client_ref) else { continue };
+        let mut troubles = Vec::new();
+        if *times == 0 {
+            ledger.lost += 1;
+            troubles.push("acknowledged, not found".to_owned());
+        }
+        if let Some(owner) = foreign {
+            ledger.foreign += 1;
+            troubles
+                .push(format!("stored under {}", owner.map_or("nobody".to_owned(), |index| name(index).to_string())));
+        }
+        if *times > 1 {
+            ledger.duplicate += 1;
+            troubles.push(format!("stored {times} times"));
+        }
+        if !troubles.is_empty() && ledger.examples.len() < EXAMPLES {
+            let trouble = troubles.join(" and ");
+            ledger.examples.push(format!("{} order {}: {trouble}", name(write.tenant), write.client_ref));
         }
     }
     Ok(ledger)
 }
 
+/// An acknowledged write as the database has it.
 struct Stored {
-    tenant: Option<u32>,
+    /// Who sent it.
+    tenant: u32,
     times: u32,
+    /// Somebody else under whom it is stored, too; `Some(None)` is an id that no tenant has.
+    foreign: Option<Option<u32>>,
+}
+
+impl Stored {
+    fn nowhere(tenant: u32) -> Self {
+        Self { tenant, times: 0, foreign: None }
+    }
 }

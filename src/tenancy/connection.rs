@@ -22,6 +22,8 @@ pub struct TenantConnection {
     pub backend_pid: i32,
     /// The tenant that it served last.
     pub previous: Option<Arc<Tenant>>,
+    /// The fault that left a context with session scope here, until a scrub takes it away.
+    pub(super) tainted: Option<usize>,
     /// Whether it must not serve again.
     pub(super) broken: bool,
 }
@@ -44,7 +46,7 @@ impl Connector {
     pub async fn connect(&self) -> Result<TenantConnection, sqlx::Error> {
         let mut pg = PgConnection::connect_with(&self.options).await?;
         let backend_pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut pg).await?;
-        Ok(TenantConnection { pg, backend_pid, previous: None, broken: false })
+        Ok(TenantConnection { pg, backend_pid, previous: None, tainted: None, broken: false })
     }
 }
 

@@ -28,4 +28,4 @@ pub use hook::{ContextHook, Hooks, RequestInfo, Touch};
 pub use monitor::{Monitor, MonitorAlert, THRESHOLD as MONITOR_THRESHOLD};
 pub use runtime::{Tenancy, TenancyOptions};
 pub use statement::Residue;
-pub use transaction::TenantTransaction;
+pub use transaction::{Opening, TenantTransaction};

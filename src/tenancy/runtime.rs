@@ -11,7 +11,7 @@ use super::connection::{Connector, PooledConnection, TenantPool};
 use super::error::TenancyError;
 use super::hook::Hooks;
 use super::monitor::Monitor;
-use super::transaction::TenantTransaction;
+use super::transaction::{Opening, TenantTransaction};
 use crate::scenario::{Defect, Layer, Operation, PoolSpec, Tier};
 
 /// What a runtime is made of.
@@ -62,7 +62,19 @@ impl Tenancy {
     /// [`TenancyError::MissingTenant`] from the guard, [`TenancyError::BulkheadFull`] or [`TenancyError::PoolTimeout`]
     /// for want of a connection, [`TenancyError::Database`] from the server.
     pub async fn begin(self: &Arc<Self>, operation: Operation) -> Result<TenantTransaction, TenancyError> {
-        TenantTransaction::begin(self.clone(), operation).await.inspect_err(TenancyError::trace)
+        self.begin_observed(operation, &mut Opening::default()).await
+    }
+
+    /// Like [`Self::begin`]; `opening` says what became known on the way, even if this fails or is dropped.
+    ///
+    /// # Errors
+    /// Those of [`Self::begin`].
+    pub async fn begin_observed(
+        self: &Arc<Self>,
+        operation: Operation,
+        opening: &mut Opening,
+    ) -> Result<TenantTransaction, TenancyError> {
+        TenantTransaction::begin(self.clone(), operation, opening).await.inspect_err(TenancyError::trace)
     }
 
     pub(super) async fn enter_bulkhead(&self, tier: Tier) -> Result<BulkheadPermit, TenancyError> {

@@ -19,6 +19,15 @@ use crate::scenario::{Defect, Layer, Operation};
 /// How long the clean-up of a dropped transaction may take before its connection is thrown away.
 const CLEAN_UP_LIMIT: Duration = Duration::from_secs(5);
 
+/// What is known of a request's transaction even if it could not be opened, or was given up on the way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// How long the request waited for its connection, in vain or not.
+    pub queued: Option<Duration>,
+    /// The fault that touched its context.
+    pub touched: Option<usize>,
+}
+
 /// An open transaction of one tenant. Dropped without [`Self::commit`], it is rolled back and its connection scrubbed
 /// before anyone else gets it.
 #[must_use = "a transaction that is dropped is rolled back"]
@@ -29,25 +38,26 @@ pub struct TenantTransaction {
     tenant: Option<Arc<Tenant>>,
     operation: Operation,
     touched: Option<usize>,
+    tainted: Option<usize>,
     confirmed: Option<TenantId>,
     previous: Option<Arc<Tenant>>,
-    queued: Duration,
 }
 
 impl TenantTransaction {
     /// Opens a transaction for the task's tenant.
-    pub(super) async fn begin(runtime: Arc<Tenancy>, operation: Operation) -> Result<Self, TenancyError> {
+    pub(super) async fn begin(
+        runtime: Arc<Tenancy>,
+        operation: Operation,
+        opening: &mut Opening,
+    ) -> Result<Self, TenancyError> {
         let tenant = current_tenant();
         if tenant.is_none() && runtime.has(Layer::Guard) {
             return Err(TenancyError::MissingTenant);
         }
         let asked = Instant::now();
-        let permit = match &tenant {
-            Some(tenant) => Some(runtime.enter_bulkhead(tenant.slug.tier).await?),
-            None => None,
-        };
-        let connection = runtime.pool().acquire().await?;
-        let queued = asked.elapsed();
+        let connected = connect(&runtime, tenant.as_deref()).await;
+        opening.queued = Some(asked.elapsed());
+        let (permit, connection) = connected?;
         let previous = connection.previous.clone();
         // From here on the connection is owned by the value whose drop cleans it up.
         let mut transaction = Self {
@@ -57,19 +67,22 @@ impl TenantTransaction {
             tenant,
             operation,
             touched: None,
+            tainted: None,
             confirmed: None,
             previous,
-            queued,
         };
-        transaction.open().await?;
+        transaction.open(opening).await?;
         Ok(transaction)
     }
 
-    async fn open(&mut self) -> Result<(), TenancyError> {
+    async fn open(&mut self, opening: &mut Opening) -> Result<(), TenancyError> {
         let touch = self.tenant.as_deref().and_then(|tenant| {
             let request = RequestInfo { tenant, operation: self.operation };
             self.runtime.hooks().first(|hook| hook.on_begin(request, self.previous.as_deref()))
         });
+        self.touched = touch.as_ref().map(|touch| touch.fault);
+        self.tainted = self.connection_mut().tainted;
+        opening.touched = self.touched;
         let confirmed = match &touch {
             Some(touch) => self.open_touched(touch).await,
             None => self.open_plainly().await,
@@ -102,7 +115,9 @@ impl TenantTransaction {
     }
 
     async fn open_touched(&mut self, touch: &Touch) -> Result<Option<TenantId>, sqlx::Error> {
-        self.touched = Some(touch.fault);
+        if matches!(touch.residue, Residue::Session) {
+            self.connection_mut().tainted = Some(touch.fault);
+        }
         if matches!(touch.residue, Residue::Unset) {
             let fresh = self.runtime.pool().connect_fresh().await?;
             let worn = std::mem::replace(&mut **self.connection_mut(), fresh);
@@ -176,9 +191,9 @@ impl TenantTransaction {
         self.previous.as_deref()
     }
 
-    /// How long the request waited for its connection.
-    pub fn queued(&self) -> Duration {
-        self.queued
+    /// The fault that left a context with session scope on this connection, in an earlier transaction.
+    pub fn tainted(&self) -> Option<usize> {
+        self.tainted
     }
 
     /// Commits, scrubs the connection in the same round trip and gives it back.
@@ -193,7 +208,10 @@ impl TenantTransaction {
         if let Err(error) = self.send(statement).await {
             return Err(self.failed(error));
         }
-        let connection = self.connection.take().expect("a transaction has its connection until it ends");
+        let mut connection = self.connection.take().expect("a transaction has its connection until it ends");
+        if statement == statement::COMMIT_AND_SCRUB {
+            connection.tainted = None;
+        }
         self.release(connection);
         Ok(())
     }
@@ -231,11 +249,25 @@ impl Drop for TenantTransaction {
     }
 }
 
+/// A place in the tier's bulkhead and a connection, within the time that a request may wait.
+async fn connect(
+    runtime: &Tenancy,
+    tenant: Option<&Tenant>,
+) -> Result<(Option<BulkheadPermit>, PooledConnection), TenancyError> {
+    let permit = match tenant {
+        Some(tenant) => Some(runtime.enter_bulkhead(tenant.slug.tier).await?),
+        None => None,
+    };
+    Ok((permit, runtime.pool().acquire().await?))
+}
+
 /// Rolls back and scrubs; a connection that cannot be cleaned in time is thrown away.
 async fn clean_up(mut connection: PooledConnection, statement: &'static str) {
     let work = sqlx::raw_sql(statement).execute(&mut connection.pg);
     if connection_is_lost(tokio::time::timeout(CLEAN_UP_LIMIT, work).await) {
         drop(PooledConnection::take(connection));
+    } else if statement == statement::ROLLBACK_AND_SCRUB {
+        connection.tainted = None;
     }
 }
 

@@ -45,6 +45,7 @@ fn page(report: &RunReport) -> Markup {
                 main {
                     @if !report.scenarios.is_empty() { (overview(report)) }
                     (troubles(report))
+                    (not_run(report))
                     @for (index, each) in words::worst_first(report).into_iter().enumerate() { (scenario::section(each, index)) }
                 }
                 footer { "Money is what the models say for the scale that each scenario states, not an invoice; "
@@ -104,6 +105,18 @@ fn troubles(report: &RunReport) -> Markup {
                 dl.facts {
                     @for trouble in &report.troubles { dt { (trouble.scenario) } dd.keep { (in_code(&trouble.message)) } }
                 }
+            }
+        }
+    }
+}
+
+fn not_run(report: &RunReport) -> Markup {
+    html! {
+        @if !report.not_run.is_empty() {
+            article {
+                header { h2 { (plural(report.not_run.len() as u64, "scenario")) " not run" } }
+                p.meta { "The run was interrupted before they began." }
+                p.keep { (pieces(&report.not_run, ",")) }
             }
         }
     }

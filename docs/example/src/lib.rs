@@ -1,0 +1,1 @@
+//! Stands for your crate; what is of interest is in `tests/`.
