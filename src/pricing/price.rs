@@ -1,6 +1,6 @@
 //! The price of a run: each finding alone, then what findings of one cause share, then the sum and the conditions.
 
-use crate::business_metrics::{Assumptions, MicroDollars, Point, Swing, tornado};
+use crate::business_metrics::{Assumptions, MicroDollars, Point, tornado};
 use crate::oracle::{Check, Finding, Judgement, Verdict};
 use crate::scenario::{Bound, Condition, Metric, Quantity, Scenario};
 
@@ -66,15 +66,7 @@ fn swings(scenario: &Scenario, judgement: &Judgement, assumptions: &Assumptions)
         |point: &Point| Ok(larger(sum(&price_findings(scenario, judgement, point), |alone| alone.at_scale)).usd());
     let mut swings = tornado(assumptions, cost).unwrap_or_default();
     swings.truncate(SWINGS);
-    let usd = MicroDollars::from_usd;
-    let shown = |swing: Swing| PricedSwing {
-        key: swing.key.name().to_owned(),
-        low: swing.low,
-        high: swing.high,
-        at_low: usd(swing.at_low),
-        at_high: usd(swing.at_high),
-    };
-    swings.into_iter().map(shown).collect()
+    swings.into_iter().map(PricedSwing::from).collect()
 }
 
 /// Of findings with one cause the dearest keeps each amount; the others say where theirs is counted. Of findings that

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::business_metrics::MicroDollars;
+use crate::business_metrics::{MicroDollars, Swing};
 use crate::oracle::{Check, Code};
 
 /// The price of one scenario's findings. Planted findings are priced like any other.
@@ -37,6 +37,18 @@ pub struct PricedSwing {
     pub at_low: MicroDollars,
     /// `cost_usd` at the highest.
     pub at_high: MicroDollars,
+}
+
+impl From<Swing> for PricedSwing {
+    fn from(swing: Swing) -> Self {
+        Self {
+            key: swing.key.name().to_owned(),
+            low: swing.low,
+            high: swing.high,
+            at_low: MicroDollars::from_usd(swing.at_low),
+            at_high: MicroDollars::from_usd(swing.at_high),
+        }
+    }
 }
 
 /// Two lines that are never added: what the customers lose and what the vendor loses.

@@ -136,7 +136,7 @@ impl AssumptionUsed {
 
 /// A kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Leak,
     Outage,
     NoisyNeighbour,
@@ -145,7 +145,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Kind; 5] = [Kind::Leak, Kind::Outage, Kind::NoisyNeighbour, Kind::LostWrites, Kind::DoubledWrites];
+    pub(super) const ALL: [Kind; 5] = [Kind::Leak, Kind::Outage, Kind::NoisyNeighbour, Kind::LostWrites, Kind::DoubledWrites];
 
     fn of(code: Code) -> Option<Self> {
         Some(match code {
@@ -158,7 +158,7 @@ impl Kind {
         })
     }
 
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Kind::Leak => "leak",
             Kind::Outage => "outage",
@@ -178,23 +178,62 @@ impl Kind {
     }
 }
 
-/// A line of [`Losses`], and the assumption by whose range its amounts spread around the typical one.
-#[derive(Clone, Copy)]
-struct Line {
-    amount: fn(Losses) -> MicroDollars,
-    spread: Key,
+/// Whose loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossLine {
+    /// The customers'.
+    Customer,
+    /// The vendor's.
+    Vendor,
 }
 
-const VENDOR: Line = Line { amount: |losses| losses.vendor, spread: Key::IncidentChurn };
-const CUSTOMER: Line = Line { amount: |losses| losses.customer, spread: Key::DowntimeEnterprise };
+impl LossLine {
+    /// The amount of the line.
+    pub fn of(self, losses: Losses) -> MicroDollars {
+        match self {
+            LossLine::Customer => losses.customer,
+            LossLine::Vendor => losses.vendor,
+        }
+    }
+
+    /// The assumption by whose range amounts spread around the typical one.
+    fn spread(self) -> Key {
+        match self {
+            LossLine::Customer => Key::DowntimeEnterprise,
+            LossLine::Vendor => Key::IncidentChurn,
+        }
+    }
+}
+
+/// Which findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Those that nobody planted.
+    Unplanted,
+    /// Those that the scenario planted.
+    Planted,
+    /// Both.
+    All,
+}
+
+impl Which {
+    fn holds(self, finding: &Finding) -> bool {
+        match self {
+            Which::Unplanted => !finding.planted,
+            Which::Planted => finding.planted,
+            Which::All => true,
+        }
+    }
+}
 
 /// A year of losses from the prices of several scenarios.
 ///
 /// # Errors
 /// If a price is so large that its distribution is beyond what can be counted.
 pub fn year(scenarios: &[ScenarioPrice<'_>], assumptions: &Assumptions, seed: u64) -> Result<Year, InputError> {
-    let vendor = line(scenarios, VENDOR, assumptions, seed)?;
-    let customer = line(scenarios, CUSTOMER, assumptions, seed)?;
+    let vendor = line(scenarios, LossLine::Vendor, assumptions, seed)?;
+    let customer = line(scenarios, LossLine::Customer, assumptions, seed)?;
     Ok(Year {
         years: YEARS as u64,
         seed,
@@ -206,49 +245,46 @@ pub fn year(scenarios: &[ScenarioPrice<'_>], assumptions: &Assumptions, seed: u6
     })
 }
 
-/// Findings with their price, planted ones or the others, without notices.
-fn priced<'a>(each: &ScenarioPrice<'a>, planted: bool) -> impl Iterator<Item = &'a PricedFinding> {
-    let pairs = each.findings.iter().zip(&each.price.findings);
-    pairs
-        .filter(move |(finding, _)| finding.planted == planted && finding.severity != oracle::Severity::Notice)
-        .map(|(_, p)| p)
+/// Findings with their price, without notices.
+fn priced<'a>(each: &ScenarioPrice<'a>, which: Which) -> impl Iterator<Item = &'a PricedFinding> {
+    let counts = move |finding: &Finding| which.holds(finding) && finding.severity != oracle::Severity::Notice;
+    each.findings.iter().zip(&each.price.findings).filter(move |(finding, _)| counts(finding)).map(|(_, priced)| priced)
 }
 
 /// The dearest finding of a kind on a line, and its scenario.
-fn dearest<'a>(
+pub(super) fn dearest<'a>(
     scenarios: &[ScenarioPrice<'a>],
-    planted: bool,
+    which: Which,
     kind: Kind,
-    line: Line,
+    line: LossLine,
 ) -> Option<(&'a str, &'a PricedFinding)> {
     scenarios
         .iter()
-        .flat_map(|each| priced(each, planted).map(|priced| (each.scenario, priced)))
+        .flat_map(|each| priced(each, which).map(|priced| (each.scenario, priced)))
         .filter(|(_, priced)| Kind::of(priced.code) == Some(kind))
-        // Of equal ones the first.
-        .rev_max_by(|(_, priced)| (line.amount)(priced.at_scale))
-        .filter(|(_, priced)| (line.amount)(priced.at_scale) > MicroDollars::ZERO)
+        .first_max_by_key(|(_, priced)| line.of(priced.at_scale))
+        .filter(|(_, priced)| line.of(priced.at_scale) > MicroDollars::ZERO)
 }
 
 /// `max_by_key` that keeps the first of equal items.
 trait FirstMax: Iterator + Sized {
-    fn rev_max_by<K: Ord>(self, key: impl Fn(&Self::Item) -> K) -> Option<Self::Item> {
+    fn first_max_by_key<K: Ord>(self, key: impl Fn(&Self::Item) -> K) -> Option<Self::Item> {
         self.reduce(|best, next| if key(&next) > key(&best) { next } else { best })
     }
 }
 
 impl<I: Iterator> FirstMax for I {}
 
-fn risk(kind: Kind, typical: MicroDollars, line: Line, assumptions: &Assumptions) -> Result<Risk, InputError> {
+pub(super) fn risk(kind: Kind, typical: MicroDollars, line: LossLine, assumptions: &Assumptions) -> Result<Risk, InputError> {
     let point = assumptions.point();
     let severity = match kind {
         Kind::Leak => Severity::lognormal(typical.usd(), point.get(Key::BreachSigma))?,
         _ => {
             // The range of the assumption in proportion to its mode, around the typical cost.
-            let range = assumptions.get(line.spread);
+            let range = assumptions.get(line.spread());
             let (value, unit) = match range.mode > 0.0 {
-                true => (Pert::of(line.spread.name(), range)?, range.mode),
-                false => (Pert::new(line.spread.name(), 1.0, 1.0, 1.0)?, 1.0),
+                true => (Pert::of(line.spread().name(), range)?, range.mode),
+                false => (Pert::new(line.spread().name(), 1.0, 1.0, 1.0)?, 1.0),
             };
             Severity::Scaled { factor: typical.usd() / unit, value }
         }
@@ -258,14 +294,14 @@ fn risk(kind: Kind, typical: MicroDollars, line: Line, assumptions: &Assumptions
 
 fn line(
     scenarios: &[ScenarioPrice<'_>],
-    line: Line,
+    line: LossLine,
     assumptions: &Assumptions,
     seed: u64,
 ) -> Result<YearLine, InputError> {
     let (mut risks, mut shown) = (Vec::new(), Vec::new());
     for kind in Kind::ALL {
-        let Some((scenario, priced)) = dearest(scenarios, false, kind, line) else { continue };
-        let typical = (line.amount)(priced.at_scale);
+        let Some((scenario, priced)) = dearest(scenarios, Which::Unplanted, kind, line) else { continue };
+        let typical = line.of(priced.at_scale);
         let risk = risk(kind, typical, line, assumptions)?;
         shown.push(YearRisk {
             name: kind.name().to_owned(),
@@ -300,18 +336,18 @@ fn line(
 fn defences(scenarios: &[ScenarioPrice<'_>], assumptions: &Assumptions) -> Result<Vec<Defence>, InputError> {
     let mut defences = Vec::new();
     for each in scenarios {
-        let codes: Vec<Code> = priced(each, true).map(|priced| priced.code).collect();
-        let expected = |line: Line| -> Result<MicroDollars, InputError> {
+        let codes: Vec<Code> = priced(each, Which::Planted).map(|priced| priced.code).collect();
+        let expected = |line: LossLine| -> Result<MicroDollars, InputError> {
             let mut sum = MicroDollars::ZERO;
             for kind in Kind::ALL {
-                if let Some((_, priced)) = dearest(std::slice::from_ref(each), true, kind, line) {
-                    let risk = risk(kind, (line.amount)(priced.at_scale), line, assumptions)?;
+                if let Some((_, priced)) = dearest(std::slice::from_ref(each), Which::Planted, kind, line) {
+                    let risk = risk(kind, line.of(priced.at_scale), line, assumptions)?;
                     sum += MicroDollars::from_usd(risk.expected_annual_loss());
                 }
             }
             Ok(sum)
         };
-        let expected = Losses { customer: expected(CUSTOMER)?, vendor: expected(VENDOR)? };
+        let expected = Losses { customer: expected(LossLine::Customer)?, vendor: expected(LossLine::Vendor)? };
         if expected != Losses::default() {
             defences.push(Defence { scenario: each.scenario.to_owned(), codes, expected });
         }
@@ -377,11 +413,13 @@ impl Year {
     }
 }
 
+/// Priced runs made by hand.
 #[cfg(test)]
-mod tests {
+pub(super) mod fixture {
     use super::*;
 
-    fn run(findings: &[(Code, bool, i64, i64)]) -> (Vec<Finding>, PricedRun) {
+    /// Findings by code, planted or not, with the customers' and the vendor's line in dollars.
+    pub(in crate::pricing) fn run(findings: &[(Code, bool, i64, i64)]) -> (Vec<Finding>, PricedRun) {
         let usd = |dollars: i64| MicroDollars(dollars * 1_000_000);
         let found = findings.iter().map(|(code, planted, ..)| Finding {
             code: *code,
@@ -412,12 +450,22 @@ mod tests {
         (found.collect(), price)
     }
 
+    pub(in crate::pricing) fn of_run<'a>(scenario: &'a str, run: &'a (Vec<Finding>, PricedRun)) -> ScenarioPrice<'a> {
+        ScenarioPrice { scenario, findings: &run.0, price: &run.1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::{of_run, run};
+    use super::*;
+
     fn of(runs: &[(Vec<Finding>, PricedRun)]) -> Year {
         let names = ["a", "b", "c"];
         let scenarios: Vec<_> = runs
             .iter()
             .zip(names)
-            .map(|((findings, price), scenario)| ScenarioPrice { scenario, findings, price })
+            .map(|(run, name)| of_run(name, run))
             .collect();
         year(&scenarios, Assumptions::built_in(), 1).unwrap()
     }
