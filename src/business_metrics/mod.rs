@@ -19,6 +19,7 @@
 mod annual;
 mod architecture;
 mod assumptions;
+mod bound;
 mod breach;
 mod downtime;
 mod error_impact;
@@ -40,6 +41,7 @@ pub use annual::{
 };
 pub use architecture::{Architecture, ArchitectureCost, ArchitectureModel};
 pub use assumptions::{Assumption, Assumptions, BUILT_IN, Confidence, Point};
+pub use bound::{LeakRate, LeakYear};
 pub use breach::{
     AnchoredBreach, BreachEstimate, BreachSplit, Dbir2015, Jacobs2014, PerRecord, Range, compare_breach_models,
 };

@@ -7,6 +7,7 @@ mod list;
 mod options;
 mod output;
 mod plan;
+mod price;
 mod progress;
 mod proxy;
 mod report;
@@ -46,6 +47,10 @@ enum Command {
     Plan(plan::Plan),
     /// Judge and price journals of finished runs again; no database needed.
     Report(report::Report),
+    /// Price finished runs, or one failure at a time; gate and compare runs by price.
+    Price(Box<price::Price>),
+    /// What a fix returns, from runs without and with it (`price roi`).
+    Roi(price::Roi),
     /// Print the JSON Schema of a format.
     Schema(schema::Schema),
     /// Sit between an application and its database: do a scenario's faults on the wire, and judge the rows that cross.
@@ -62,6 +67,8 @@ impl Command {
             Command::Check(check) => check.execute(),
             Command::Plan(plan) => plan.execute(),
             Command::Report(report) => report.execute(),
+            Command::Price(price) => price.execute(),
+            Command::Roi(roi) => roi.execute(),
             Command::Schema(schema) => schema.execute(),
             Command::Proxy(proxy) => proxy.execute(),
             Command::Clean(clean) => clean.execute(),

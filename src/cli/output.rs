@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
 use super::exit::Exit;
+use crate::business_metrics::InputError;
 use crate::report::{Colour, ReportError};
 use crate::run::RunError;
 use crate::scenario::Diagnostics;
@@ -53,6 +54,11 @@ impl CliError {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
+}
+
+/// A number that a model cannot be asked with.
+pub(super) fn bad_input(error: InputError) -> CliError {
+    CliError::Usage(error.to_string())
 }
 
 /// Says on standard error what went wrong and maps it to an exit code.

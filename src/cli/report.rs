@@ -6,9 +6,10 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::options::MoneyArgs;
-use super::output::{CliError, colour, print, width};
+use super::output::{CliError, bad_input, colour, print, width};
+use crate::business_metrics::Assumptions;
 use crate::observe::read_journal;
-use crate::report::{self, RunReport, assemble, judge_journal};
+use crate::report::{self, RunReport, ScenarioReport, assemble, judge_journal};
 
 #[derive(Debug, Args)]
 pub(super) struct Report {
@@ -28,14 +29,7 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn execute(&self) -> Result<Exit, CliError> {
         let assumptions = self.money.assumptions()?;
-        let mut reports = Vec::new();
-        for path in journals(&self.journals)? {
-            let unusable =
-                |source: Box<dyn std::error::Error + Send + Sync>| CliError::Journal { path: path.clone(), source };
-            let events = read_journal(&path).map_err(|error| unusable(error.into()))?;
-            reports.push(judge_journal(&events, &assumptions).map_err(|error| unusable(error.into()))?);
-        }
-        let report = assemble(reports, Vec::new());
+        let report = assemble(judged(&self.journals, &assumptions)?, Vec::new()).with_year(&assumptions).map_err(bad_input)?;
         if let Some(out) = &self.out {
             write_reports(&report, out)?;
         }
@@ -45,6 +39,18 @@ impl Report {
         }
         Ok(Exit::of(&report))
     }
+}
+
+/// The reports of journals, and of folders of them.
+pub(super) fn judged(paths: &[PathBuf], assumptions: &Assumptions) -> Result<Vec<ScenarioReport>, CliError> {
+    let mut reports = Vec::new();
+    for path in journals(paths)? {
+        let unusable =
+            |source: Box<dyn std::error::Error + Send + Sync>| CliError::Journal { path: path.clone(), source };
+        let events = read_journal(&path).map_err(|error| unusable(error.into()))?;
+        reports.push(judge_journal(&events, assumptions).map_err(|error| unusable(error.into()))?);
+    }
+    Ok(reports)
 }
 
 /// The journals among files and folders, in the order of their paths.

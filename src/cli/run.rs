@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use super::options::{MoneyArgs, Selection, StackArgs};
-use super::output::{CliError, colour, print, width};
+use super::output::{CliError, bad_input, colour, print, width};
 use super::report::write_reports;
 use crate::report::{self, RunReport};
 use crate::run::{RunOptions, run_catalogue};
@@ -49,6 +49,7 @@ impl Run {
         };
         let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("start the async runtime"))?;
         let report = runtime.block_on(run_until_interrupted(&scenarios, &options))?;
+        let report = report.with_year(&options.assumptions).map_err(bad_input)?;
         write_reports(&report, &self.out)?;
         match self.json {
             true => print(&report::json(&report))?,

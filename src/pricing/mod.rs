@@ -5,16 +5,22 @@
 //! repaired. What customers and vendor lose are two lines that are never added. Findings with one cause are one loss.
 //! Prices are typical costs (models at the most plausible values), not expectations over a year.
 
+mod fix;
 mod model;
 mod price;
 mod priced;
 mod scale;
 mod text;
 mod worst_case;
+mod year;
 
 #[cfg(test)]
 mod tests;
 
+pub use fix::{FixReturn, FixedKind, Investment, fix_return};
 pub use price::price;
 pub use priced::*;
 pub use worst_case::{WorstCase, worst_case};
+pub use year::{
+    AssumptionUsed, CurvePoint, Defence, LossLine, ScenarioPrice, Year, YearLine, YearRisk, year,
+};

@@ -1,11 +1,11 @@
 //! The price of a run: each finding alone, then what findings of one cause share, then the sum and the conditions.
 
-use crate::business_metrics::{Assumptions, MicroDollars};
+use crate::business_metrics::{Assumptions, MicroDollars, Point, tornado};
 use crate::oracle::{Check, Finding, Judgement, Verdict};
 use crate::scenario::{Bound, Condition, Metric, Quantity, Scenario};
 
 use super::model::{Alone, Cause, price_alone};
-use super::priced::{Losses, PricedFinding, PricedRun};
+use super::priced::{Losses, PricedFinding, PricedRun, PricedSwing};
 use super::scale::Scale;
 
 /// One of the four amounts of a finding.
@@ -18,19 +18,15 @@ const AMOUNTS: [(Amount, &str); 4] = [
     (|alone| &mut alone.observed.vendor, "the vendor's line in the run"),
 ];
 
+/// Swings that are kept.
+const SWINGS: usize = 10;
+
 /// Prices a run's findings, planted ones too. A function of its arguments; never fails: an amount beyond what can be
 /// counted is the largest that can.
 pub fn price(scenario: &Scenario, judgement: &Judgement, assumptions: &Assumptions) -> PricedRun {
-    let (point, scale) = (assumptions.point(), Scale::of(scenario));
-    let mut alone: Vec<Alone> =
-        judgement.findings.iter().map(|finding| price_alone(finding, judgement, scale, &point)).collect();
-    count_once(&mut alone, &judgement.findings);
-    let sum = |of: fn(&Alone) -> Losses| Losses {
-        customer: alone.iter().map(|alone| of(alone).customer).sum(),
-        vendor: alone.iter().map(|alone| of(alone).vendor).sum(),
-    };
-    let (observed, at_scale) = (sum(|alone| alone.observed), sum(|alone| alone.at_scale));
-    let cost_usd = at_scale.customer.max(at_scale.vendor);
+    let alone = price_findings(scenario, judgement, &assumptions.point());
+    let (observed, at_scale) = (sum(&alone, |alone| alone.observed), sum(&alone, |alone| alone.at_scale));
+    let cost_usd = larger(at_scale);
     let checks = scenario.expect.cost.iter().map(|condition| check(condition, cost_usd)).collect();
     let findings = judgement.findings.iter().zip(alone).map(|(finding, alone)| PricedFinding {
         code: finding.code,
@@ -39,7 +35,38 @@ pub fn price(scenario: &Scenario, judgement: &Judgement, assumptions: &Assumptio
         at_scale: alone.at_scale,
         basis: alone.basis,
     });
-    PricedRun { observed, at_scale, findings: findings.collect(), checks, cost_usd }
+    let swings = swings(scenario, judgement, assumptions);
+    PricedRun { observed, at_scale, findings: findings.collect(), checks, cost_usd, swings }
+}
+
+fn price_findings(scenario: &Scenario, judgement: &Judgement, point: &Point) -> Vec<Alone> {
+    let scale = Scale::of(scenario);
+    let mut alone: Vec<Alone> =
+        judgement.findings.iter().map(|finding| price_alone(finding, judgement, scale, point)).collect();
+    count_once(&mut alone, &judgement.findings);
+    alone
+}
+
+fn sum(alone: &[Alone], of: fn(&Alone) -> Losses) -> Losses {
+    Losses {
+        customer: alone.iter().map(|alone| of(alone).customer).sum(),
+        vendor: alone.iter().map(|alone| of(alone).vendor).sum(),
+    }
+}
+
+fn larger(losses: Losses) -> MicroDollars {
+    losses.customer.max(losses.vendor)
+}
+
+fn swings(scenario: &Scenario, judgement: &Judgement, assumptions: &Assumptions) -> Vec<PricedSwing> {
+    if judgement.findings.is_empty() {
+        return Vec::new();
+    }
+    let cost =
+        |point: &Point| Ok(larger(sum(&price_findings(scenario, judgement, point), |alone| alone.at_scale)).usd());
+    let mut swings = tornado(assumptions, cost).unwrap_or_default();
+    swings.truncate(SWINGS);
+    swings.into_iter().map(PricedSwing::from).collect()
 }
 
 /// Of findings with one cause the dearest keeps each amount; the others say where theirs is counted. Of findings that

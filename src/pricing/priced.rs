@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::business_metrics::MicroDollars;
+use crate::business_metrics::{MicroDollars, Swing};
 use crate::oracle::{Check, Code};
 
 /// The price of one scenario's findings. Planted findings are priced like any other.
@@ -19,6 +19,36 @@ pub struct PricedRun {
     pub checks: Vec<Check>,
     /// `cost_usd`.
     pub cost_usd: MicroDollars,
+    /// The assumptions that move `cost_usd` most, widest swing first; ten at most.
+    #[serde(default)]
+    pub swings: Vec<PricedSwing>,
+}
+
+/// What `cost_usd` is with one assumption at the ends of its range and all others at their modes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PricedSwing {
+    /// The assumption's key.
+    pub key: String,
+    /// Its lowest plausible value.
+    pub low: f64,
+    /// Its highest plausible value.
+    pub high: f64,
+    /// `cost_usd` at the lowest.
+    pub at_low: MicroDollars,
+    /// `cost_usd` at the highest.
+    pub at_high: MicroDollars,
+}
+
+impl From<Swing> for PricedSwing {
+    fn from(swing: Swing) -> Self {
+        Self {
+            key: swing.key.name().to_owned(),
+            low: swing.low,
+            high: swing.high,
+            at_low: MicroDollars::from_usd(swing.at_low),
+            at_high: MicroDollars::from_usd(swing.at_high),
+        }
+    }
 }
 
 /// Two lines that are never added: what the customers lose and what the vendor loses.

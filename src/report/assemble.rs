@@ -34,6 +34,7 @@ pub fn assemble_interrupted(
         scenarios,
         troubles,
         not_run,
+        year: None,
     }
 }
 

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::observe::{EndReason, Header, UndoRecord};
 use crate::oracle::{Judgement, Verdict};
-use crate::pricing::{Losses, PricedRun};
+use crate::business_metrics::{Assumptions, InputError};
+use crate::pricing::{self, Losses, PricedRun, ScenarioPrice, Year};
 
 /// Version of `report.json`.
 pub const REPORT_SCHEMA_VERSION: u32 = 1;
@@ -31,6 +32,31 @@ pub struct RunReport {
     pub totals: Totals,
     /// The first thing to look at, one sentence.
     pub first_look: String,
+    /// A year of losses, for those who pay; see [`RunReport::with_year`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub year: Option<Year>,
+}
+
+/// Seed of the simulation behind a report: one for all, so that two reports differ by what they are about.
+const YEAR_SEED: u64 = 1;
+
+impl RunReport {
+    /// Adds a year of losses.
+    ///
+    /// # Errors
+    /// If a price is so large that a year of it is beyond what can be counted.
+    pub fn with_year(mut self, assumptions: &Assumptions) -> Result<Self, InputError> {
+        let prices: Vec<ScenarioPrice<'_>> = self.scenarios.iter().map(ScenarioReport::priced).collect();
+        self.year = Some(pricing::year(&prices, assumptions, YEAR_SEED)?);
+        Ok(self)
+    }
+}
+
+impl ScenarioReport {
+    /// What it found and what that costs.
+    pub fn priced(&self) -> ScenarioPrice<'_> {
+        ScenarioPrice { scenario: &self.header.scenario, findings: &self.judgement.findings, price: &self.price }
+    }
 }
 
 /// One scenario.

@@ -376,5 +376,6 @@ fn price(findings: &[(Code, &str, Lines, Lines)]) -> PricedRun {
         cost_usd: at_scale.customer.max(at_scale.vendor),
         checks: vec![],
         findings,
+        swings: vec![],
     }
 }

@@ -1,0 +1,151 @@
+//! `price diff`: what changed between two runs, in dollars, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::answer::{Common, Table};
+use super::run::year_of;
+use crate::business_metrics::MicroDollars;
+use crate::cli::exit::Exit;
+use crate::cli::output::CliError;
+use crate::oracle::Code;
+use crate::report::{RunReport, ScenarioReport};
+
+#[derive(Debug, Args)]
+pub(super) struct Diff {
+    /// A journal, a folder of them, or a report.json.
+    old: PathBuf,
+    /// The same, later.
+    new: PathBuf,
+    /// Changes of a scenario's price up to this many dollars are not shown.
+    #[arg(long, value_name = "DOLLARS", default_value_t = 0.0)]
+    at_least: f64,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    expected_old: MicroDollars,
+    expected_new: MicroDollars,
+    same_assumptions: bool,
+    changes: Vec<Change>,
+}
+
+#[derive(Serialize)]
+struct Change {
+    scenario: String,
+    old: Option<MicroDollars>,
+    new: Option<MicroDollars>,
+    why: String,
+}
+
+impl Diff {
+    pub(super) fn execute(&self) -> Result<Exit, CliError> {
+        let run = |path: &PathBuf| self.common.run(std::slice::from_ref(path));
+        let (old, new) = (run(&self.old)?, run(&self.new)?);
+        let (old_year, new_year) = (year_of(&old)?, year_of(&new)?);
+        let answer = Answer {
+            expected_old: old_year.vendor.expected,
+            expected_new: new_year.vendor.expected,
+            same_assumptions: old_year.assumptions_hash == new_year.assumptions_hash,
+            changes: changes(&old, &new, self.at_least),
+        };
+        self.common.answer(&answer, || answer.text())
+    }
+}
+
+fn changes(old: &RunReport, new: &RunReport, at_least: f64) -> Vec<Change> {
+    let by_name = |report: &'_ RunReport| -> BTreeMap<String, ScenarioReport> {
+        report.scenarios.iter().map(|each| (each.header.scenario.clone(), each.clone())).collect()
+    };
+    let (old, new) = (by_name(old), by_name(new));
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let mut changes: Vec<Change> = names
+        .into_iter()
+        .map(|name| (name, old.get(name), new.get(name)))
+        .filter_map(|(name, old, new)| {
+            let cost = |scenario: Option<&ScenarioReport>| scenario.map(|each| each.price.cost_usd);
+            let (before, after) = (cost(old), cost(new));
+            let moved = before.unwrap_or_default().usd() - after.unwrap_or_default().usd();
+            let appeared = before.is_some() != after.is_some();
+            (appeared || moved.abs() > at_least.max(0.0)).then(|| Change {
+                scenario: name.clone(),
+                old: before,
+                new: after,
+                why: why(old, new),
+            })
+        })
+        .collect();
+    changes.sort_by_key(|change| {
+        let cost = |amount: Option<MicroDollars>| amount.unwrap_or_default();
+        std::cmp::Reverse((cost(change.new) - cost(change.old)).0.unsigned_abs())
+    });
+    changes
+}
+
+/// The findings that came or went, or whose price moved most.
+fn why(old: Option<&ScenarioReport>, new: Option<&ScenarioReport>) -> String {
+    let (Some(old), Some(new)) = (old, new) else {
+        return if old.is_some() { "not run any more".to_owned() } else { "new".to_owned() };
+    };
+    let codes = |scenario: &ScenarioReport| -> BTreeSet<Code> {
+        scenario.judgement.findings.iter().map(|finding| finding.code).collect()
+    };
+    let (before, after) = (codes(old), codes(new));
+    let list = |codes: Vec<&Code>| codes.iter().map(|code| code.text()).collect::<Vec<_>>().join(", ");
+    let mut parts = Vec::new();
+    let (gone, came): (Vec<_>, Vec<_>) = (before.difference(&after).collect(), after.difference(&before).collect());
+    if !came.is_empty() {
+        parts.push(format!("{} came", list(came)));
+    }
+    if !gone.is_empty() {
+        parts.push(format!("{} went", list(gone)));
+    }
+    if parts.is_empty() {
+        parts.push(grown(old, new));
+    }
+    parts.join("; ")
+}
+
+/// The finding whose price moved most, and by how its blast radius did.
+fn grown(old: &ScenarioReport, new: &ScenarioReport) -> String {
+    let cost = |scenario: &ScenarioReport, code: Code| {
+        let priced = scenario.price.findings.iter().filter(|priced| priced.code == code);
+        priced.map(|priced| priced.at_scale.customer.max(priced.at_scale.vendor)).max().unwrap_or_default()
+    };
+    let moved = new.judgement.findings.iter().max_by_key(|f| (cost(new, f.code) - cost(old, f.code)).0.unsigned_abs());
+    let Some(finding) = moved else { return "no finding in either".to_owned() };
+    let earlier = old.judgement.findings.iter().find(|earlier| earlier.code == finding.code);
+    let radius = |finding: &crate::oracle::Finding| {
+        let radius = &finding.blast_radius;
+        format!("{} exposed, {} hurt, {:.1}% failed", radius.tenants_exposed, radius.tenants_hurt, radius.failed_share * 100.0)
+    };
+    match earlier {
+        Some(earlier) if radius(earlier) != radius(finding) => {
+            format!("{}: {} instead of {}", finding.code, radius(finding), radius(earlier))
+        }
+        _ => format!("{}: other assumptions or another scale", finding.code),
+    }
+}
+
+impl Answer {
+    fn text(&self) -> String {
+        let mut text = format!("Expected annual loss of the vendor: {} before, {} now.", self.expected_old, self.expected_new);
+        if !self.same_assumptions {
+            text.push_str(" The assumptions differ, so part of it may be theirs.");
+        }
+        if self.changes.is_empty() {
+            return format!("{text}\nNo scenario's price changed.");
+        }
+        let say = |amount: Option<MicroDollars>| amount.map_or("-".to_owned(), |amount| amount.to_string());
+        let mut table = Table::new(["scenario", "before", "now", "why"]);
+        for change in &self.changes {
+            table.row([change.scenario.clone(), say(change.old), say(change.new), change.why.clone()]);
+        }
+        format!("{text}\n{}", table.text())
+    }
+}

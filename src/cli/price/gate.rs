@@ -1,0 +1,92 @@
+//! `price gate`: exit 1 if a run is dearer than it may be, or proves less than it should.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::answer::{Common, JOURNALS, percent, usd};
+use super::run::year_of;
+use crate::business_metrics::InputProblem;
+use crate::cli::exit::Exit;
+use crate::cli::output::CliError;
+use crate::oracle::Severity;
+use crate::report::{RunReport, ScenarioReport};
+use crate::stats::Observed;
+
+/// One-sided 95%.
+const ALPHA: f64 = 0.05;
+
+#[derive(Debug, Args)]
+pub(super) struct Gate {
+    /// Journals, folders of them, or a report.json.
+    #[arg(default_value = JOURNALS)]
+    run: Vec<PathBuf>,
+    /// Expected annual loss of the vendor at most, US dollars.
+    #[arg(long, value_name = "DOLLARS")]
+    max_eal: Option<f64>,
+    /// The vendor's loss that one year in twenty exceeds, at most, US dollars.
+    #[arg(long, value_name = "DOLLARS")]
+    max_var95: Option<f64>,
+    /// Upper bound (95%) on the share of foreign rows at most, over scenarios that plant no leak.
+    #[arg(long, value_name = "SHARE")]
+    max_leak_ub: Option<f64>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    what: &'static str,
+    measured: f64,
+    limit: f64,
+    holds: bool,
+}
+
+impl Gate {
+    pub(super) fn execute(&self) -> Result<Exit, CliError> {
+        let limits = [("--max-eal", self.max_eal), ("--max-var95", self.max_var95), ("--max-leak-ub", self.max_leak_ub)];
+        if limits.iter().all(|(_, limit)| limit.is_none()) {
+            return Err(CliError::Usage("give at least one of --max-eal, --max-var95 and --max-leak-ub".to_owned()));
+        }
+        if let Some((name, limit)) = limits.into_iter().find(|(_, limit)| limit.is_some_and(|l| !l.is_finite() || l < 0.0)) {
+            let problem = InputProblem::Negative(limit.unwrap_or_default());
+            return Err(CliError::Usage(format!("`{name}` {problem}")));
+        }
+        let report = self.common.run(&self.run)?;
+        let year = year_of(&report)?;
+        let checked = |what, measured: f64, limit: Option<f64>| {
+            limit.map(|limit| Checked { what, measured, limit, holds: measured <= limit })
+        };
+        let all: Vec<Checked> = [
+            checked("expected annual loss", year.vendor.expected.usd(), self.max_eal),
+            checked("loss of 1 year in 20", year.vendor.p95.usd(), self.max_var95),
+            checked("foreign rows, upper bound", leak_bound(&report), self.max_leak_ub),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        self.common.answer(&all, || all.iter().map(Checked::text).collect::<Vec<_>>().join("\n"))?;
+        Ok(if all.iter().all(|each| each.holds) { Exit::Pass } else { Exit::Fail })
+    }
+}
+
+/// The bound over all rows of scenarios that plant no leak; 1 if no row was compared, because nothing is then known.
+fn leak_bound(report: &RunReport) -> f64 {
+    let plants = |scenario: &&ScenarioReport| {
+        scenario.judgement.findings.iter().any(|finding| finding.planted && finding.severity == Severity::Leak)
+    };
+    let tested = report.scenarios.iter().filter(|scenario| !plants(scenario)).map(|s| s.judgement.leak_bound);
+    let (leaks, rows) = tested.fold((0u64, 0u64), |(leaks, rows), bound| {
+        (leaks.saturating_add(bound.leaks), rows.saturating_add(bound.rows))
+    });
+    Observed::of(leaks, rows).upper(ALPHA)
+}
+
+impl Checked {
+    fn text(&self) -> String {
+        let say = |value: f64| if self.what.starts_with("foreign") { percent(value) } else { usd(value) };
+        let verdict = if self.holds { "pass" } else { "FAIL" };
+        format!("{verdict}  {}: {}, limit {}", self.what, say(self.measured), say(self.limit))
+    }
+}
