@@ -5,6 +5,11 @@ use std::fs;
 use serde::Serialize;
 use tenant_chaos::stack::Server;
 
+/// How many processors this process may use.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// What a reader needs to judge the figures, and to repeat them.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Environment {
@@ -14,7 +19,7 @@ pub(crate) struct Environment {
     system: String,
     /// The processor's name.
     processor: String,
-    /// How many of them this process may use.
+    /// How many of them there are for this process.
     processors: usize,
     /// Load average before the run: above zero, others were at work.
     load_before: String,
@@ -27,8 +32,9 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Takes note. `prefix` is that of the benchmark's variables.
-    pub(crate) fn note(bench: &str, prefix: &str, server: &Server) -> Self {
+    /// Takes note. `prefix` is that of the benchmark's variables; `processors` as counted before the benchmark confined
+    /// itself to some of them, if it does.
+    pub(crate) fn note(bench: &str, prefix: &str, server: &Server, processors: usize) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let processor = read("/proc/cpuinfo");
         let processor = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -40,7 +46,7 @@ impl Environment {
             command: format!("{}cargo bench --bench {bench}", variables.concat()),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             processor: processor.map_or("unknown", |(_, name)| name).to_owned(),
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            processors,
             load_before: load.split_whitespace().next().unwrap_or("unknown").to_owned(),
             postgres: server.version().to_owned(),
             provider: server.provider().to_owned(),

@@ -4,12 +4,12 @@
 //! A ratio is that of one round; a row shows the median of the rounds and a distribution-free interval for it.
 
 mod environment;
-mod ratio;
+pub(crate) mod ratio;
 mod table;
 
 use std::str::FromStr;
 
-pub(crate) use environment::Environment;
+pub(crate) use environment::{Environment, processors};
 pub(crate) use ratio::{Ratio, median};
 pub(crate) use table::{Goal, Line, Table};
 
@@ -21,16 +21,20 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) enum Mode {
     /// `cargo bench`: for the figures.
     Measure,
-    /// `cargo test --benches`: once, tiny, for the checks alone.
+    /// `cargo bench -- --test` and `cargo test --benches`: once, tiny, for the checks alone.
     Check,
+    /// `--list`: only name the benchmarks.
+    List,
 }
 
 impl Mode {
-    /// Cargo passes `--bench` to a benchmark and nothing to a test of one.
+    /// Cargo passes `--bench` to a benchmark and nothing to a test of one; whoever says `--test` means it.
     pub(crate) fn of_arguments() -> Self {
-        match std::env::args().any(|argument| argument == "--bench") {
-            true => Mode::Measure,
-            false => Mode::Check,
+        let given = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+        match (given("--list"), given("--bench") && !given("--test")) {
+            (true, _) => Mode::List,
+            (false, true) => Mode::Measure,
+            (false, false) => Mode::Check,
         }
     }
 
@@ -38,7 +42,7 @@ impl Mode {
     pub(crate) fn pick<T>(self, measure: T, check: T) -> T {
         match self {
             Mode::Measure => measure,
-            Mode::Check => check,
+            Mode::Check | Mode::List => check,
         }
     }
 }

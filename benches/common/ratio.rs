@@ -55,3 +55,11 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     let lower = sorted[(sorted.len() - 1) / 2];
     (lower + upper) / 2.0
 }
+
+/// The smallest value that the share `p` of the values does not exceed; NaN without any.
+pub(crate) fn percentile(values: &[f64], p: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (p * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
+}

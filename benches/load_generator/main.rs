@@ -11,7 +11,7 @@ mod pgbench;
 
 use std::time::{Duration, Instant};
 
-use common::{Environment, Failure, Goal, Line, Mode, Ratio, Table, check, median, setting};
+use common::{Environment, Failure, Goal, Line, Mode, Ratio, Table, check, median, processors, setting};
 use ours::Ours;
 use pgbench::{Pgbench, Travel};
 use sqlx::{Connection, PgConnection};
@@ -63,7 +63,7 @@ struct Plan {
 
 impl Plan {
     fn of(mode: Mode) -> Result<Self, Failure> {
-        let threads = std::thread::available_parallelism().map_or(2, usize::from).min(8);
+        let threads = processors().min(8);
         Ok(Self {
             clients: setting("LOAD_GENERATOR_CLIENTS", 8)?,
             threads: setting("LOAD_GENERATOR_THREADS", threads)?,
@@ -75,6 +75,10 @@ impl Plan {
 
 fn main() -> Result<(), Failure> {
     let mode = Mode::of_arguments();
+    if mode == Mode::List {
+        println!("load_generator: benchmark");
+        return Ok(());
+    }
     let plan = Plan::of(mode)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(plan.threads).enable_all().build()?;
     runtime.block_on(async {
@@ -87,7 +91,7 @@ fn main() -> Result<(), Failure> {
 }
 
 async fn run(server: &Server, mode: Mode, plan: &Plan) -> Result<(), Failure> {
-    let environment = Environment::note("load_generator", "LOAD_GENERATOR_", server);
+    let environment = Environment::note("load_generator", "LOAD_GENERATOR_", server, processors());
     let database = server.clone_of_fleet(&FLEET, "load-generator", &|_| ()).await?;
     let connect = server.connect_as(LoginRole::App, &database);
     let ours = Ours::new(connect.clone(), FLEET, plan.clients);
