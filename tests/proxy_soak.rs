@@ -1,6 +1,8 @@
 //! Proves that load with faults coming and going leaks nothing: no descriptors, no tasks, no memory. The short version;
 //! `TENANT_CHAOS_SOAK=600` makes it ten minutes. A file of its own, because it counts what its whole process holds.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it wanted by panicking")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

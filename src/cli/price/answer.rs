@@ -58,7 +58,8 @@ impl Common {
 }
 
 fn priced_report(path: &Path) -> Result<RunReport, CliError> {
-    let unreadable = |error: &dyn std::fmt::Display| CliError::Usage(format!("cannot read {}: {error}", path.display()));
+    let unreadable =
+        |error: &dyn std::fmt::Display| CliError::Usage(format!("cannot read {}: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
     serde_json::from_str(&text).map_err(|error| unreadable(&error))
 }
@@ -163,6 +164,9 @@ mod tests {
         table.row(["c".into(), "$1,200,000".into()]);
         assert_eq!(table.text(), "model     typical\na × b          $1\nc      $1,200,000");
         assert_eq!((whole(250_000.0), whole(0.5), whole(-1_234.6)), ("250,000".into(), "0.5".into(), "-1,235".into()));
-        assert_eq!((percent(0.75), percent(25.666_67), percent(3e-6)), ("75.0%".into(), "2,567%".into(), "3.00e-4%".into()));
+        assert_eq!(
+            (percent(0.75), percent(25.666_67), percent(3e-6)),
+            ("75.0%".into(), "2,567%".into(), "3.00e-4%".into())
+        );
     }
 }

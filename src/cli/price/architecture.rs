@@ -38,8 +38,14 @@ impl Architecture {
 
 impl Answer {
     fn text(&self) -> String {
-        let mut table =
-            Table::new(["architecture", "tenant/month", "all/year", "margin", "worst leak", "leaks/year that eat the saving"]);
+        let mut table = Table::new([
+            "architecture",
+            "tenant/month",
+            "all/year",
+            "margin",
+            "worst leak",
+            "leaks/year that eat the saving",
+        ]);
         for each in &self.architectures {
             let leaks = each.break_even_leaks.map_or("-".to_owned(), |leaks| format!("{leaks:.2}"));
             table.row([
@@ -51,9 +57,10 @@ impl Answer {
                 leaks,
             ]);
         }
-        let wrong = self.architectures.iter().map(|each| {
-            format!("{} is wrong when {}", each.architecture.name(), each.architecture.wrong_when())
-        });
+        let wrong = self
+            .architectures
+            .iter()
+            .map(|each| format!("{} is wrong when {}", each.architecture.name(), each.architecture.wrong_when()));
         format!(
             "{} tenants, cells: {}\n{}\n\n{}",
             whole(self.tenants),

@@ -56,7 +56,13 @@ impl Answer {
         let head = format!("A breach of {} records ({} tenants)", whole(self.records), whole(tenants));
         let facts = facts([
             ("typical", format!("{}   {}", usd(self.typical_usd), self.formula)),
-            ("on average", format!("{}   half of such breaches cost less than the typical one, a few far more", usd(self.mean_usd))),
+            (
+                "on average",
+                format!(
+                    "{}   half of such breaches cost less than the typical one, a few far more",
+                    usd(self.mean_usd)
+                ),
+            ),
             (
                 "made of",
                 format!(

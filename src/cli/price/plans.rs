@@ -42,7 +42,8 @@ impl Tiers {
                 let plan = &line.plan;
                 let calls = if plan.calls >= 1e12 { "no limit".to_owned() } else { whole(plan.calls) };
                 let margin = line.margin.map_or("none".to_owned(), percent);
-                let warning = if line.below_target { format!("below {}", percent(plans.target_margin())) } else { String::new() };
+                let warning =
+                    if line.below_target { format!("below {}", percent(plans.target_margin())) } else { String::new() };
                 table.row([
                     plan.tier.to_string(),
                     usd(plan.price),
@@ -95,7 +96,12 @@ fn text(upgrade: &business_metrics::Upgrade, calls: f64) -> String {
         false => format!("Stay on {}: {} would cost {} a month more.", now.tier, then.tier, usd(-upgrade.saving)),
     };
     let bill = |bill: &business_metrics::Bill| {
-        format!("{}   {} of it for {} calls over the included ones", usd(bill.total), usd(bill.overage), whole(bill.overage_calls))
+        format!(
+            "{}   {} of it for {} calls over the included ones",
+            usd(bill.total),
+            usd(bill.overage),
+            whole(bill.overage_calls)
+        )
     };
     let facts = facts([
         ("calls a month", whole(calls)),
@@ -107,7 +113,10 @@ fn text(upgrade: &business_metrics::Upgrade, calls: f64) -> String {
                 format!("a markup of {markup:.2} on calls over the included ones")
             }),
         ),
-        ("worth showing", format!("{} a month: the share that takes it times the new price", usd(upgrade.expected_upsell))),
+        (
+            "worth showing",
+            format!("{} a month: the share that takes it times the new price", usd(upgrade.expected_upsell)),
+        ),
     ]);
     format!("{head}\n{facts}")
 }

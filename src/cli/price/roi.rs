@@ -164,7 +164,10 @@ impl Planned {
         let say = |build| if build { "build it" } else { "reconsider" };
         facts([
             ("cost", usd(self.cost)),
-            ("net ROI, first year", format!("{}: {} (threshold {})", percent(self.net_roi_first_year), say(self.build), percent(threshold))),
+            (
+                "net ROI, first year",
+                format!("{}: {} (threshold {})", percent(self.net_roi_first_year), say(self.build), percent(threshold)),
+            ),
             ("net ROI, all years", percent(self.net_roi)),
             ("NPV", format!("{} over {} years at {}", usd(self.npv), self.benefits.len(), percent(self.rate))),
             ("NPV / cost", percent(self.npv_index)),
