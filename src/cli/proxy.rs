@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::output::{CliError, print};
 use crate::faults::proxy::{Encryption, Judge, Proxy, ProxyError, ProxyOptions, Reach, Upstream};
 use crate::scenario::{self, FaultAction, Scenario};
-use clock::{Ended, Played, play};
+use clock::{Ended, Played, Stops, play};
 use verdict::{Outcome, code_of};
 
 /// Findings are looked for this often.
@@ -74,6 +74,7 @@ impl ProxyArgs {
     }
 
     async fn serve(&self, options: ProxyOptions, scenario: Option<&Scenario>, judge: &Judge) -> Result<Exit, CliError> {
+        let stops = Stops::new()?;
         let proxy = Proxy::start(options).await.map_err(|error| match error {
             ProxyError::NotLoopback(_) => {
                 CliError::Usage(format!("{error}; with --listen-anywhere that is what you want"))
@@ -83,7 +84,7 @@ impl ProxyArgs {
         eprintln!("listening on {}, in front of {}", proxy.address(), self.upstream);
         let stop_at = scenario.map(|scenario| scenario.stop.leaked_rows);
         let played = tokio::select! {
-            played = play(scenario, &proxy) => played?,
+            played = play(scenario, &proxy, stops) => played,
             stopped = tell_findings(judge, stop_at) => { stopped?; Played { ended: Ended::StopCondition, faults: Vec::new() } }
         };
         proxy.stop().await;

@@ -74,31 +74,32 @@ async fn it_finds_what_a_lost_context_leaks() {
         .unwrap();
     let folder = tempfile::tempdir().unwrap();
     const READ: &str = "SELECT tenant_id, body FROM notes WHERE tenant_id = current_setting('app.tenant_id', true)";
-    for (expect, leaves_behind, code) in [
-        ("always = [\"leaked_rows == 0\"]", true, 1),
-        ("must_find = [\"TC-L01\"]", true, 0),
-        ("always = [\"leaked_rows == 0\"]", false, 3),
+    for (expect, leaves_behind, codes) in [
+        ("always = [\"leaked_rows == 0\"]", true, &[1][..]),
+        ("must_find = [\"TC-L01\"]", true, &[0]),
+        // Inconclusive if no row came through before the fault, either.
+        ("always = [\"leaked_rows == 0\"]", false, &[0, 3]),
     ] {
         let alone = Alone::start(&stand, &["--scenario", &scenario(folder.path(), expect)]);
         let mut connection = alone.connect().await;
-        // The fault is on as soon as the clock runs; what was set before it is not lost.
+        // Until the proxy has seen enough, or its phases have passed, and it ends.
         let mut tenant = "a";
-        let deadline = std::time::Instant::now() + std::time::Duration::from_millis(800);
-        while std::time::Instant::now() < deadline {
+        loop {
             let scope = if leaves_behind { "false" } else { "true" };
-            let text = format!("SELECT set_config('app.tenant_id', '{tenant}', {scope})");
+            let mut texts = vec![format!("SELECT set_config('app.tenant_id', '{tenant}', {scope})")];
             if leaves_behind && tenant == "a" {
-                // Under another name, as a colleague's helper would: the fault does not know that it is the context.
-                let hidden = "DO $$ BEGIN PERFORM set_config('app.tenant_id', 'a', false); END $$";
-                connection.execute(hidden).await.unwrap();
+                // In a block, where the fault does not see that it is the context.
+                texts.push("DO $$ BEGIN PERFORM set_config('app.tenant_id', 'a', false); END $$".to_owned());
             }
-            connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(text))).await.unwrap();
-            sqlx::query(READ).fetch_all(&mut connection).await.unwrap();
+            texts.push(READ.to_owned());
+            let sent = connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(texts.join(";")))).await;
+            if sent.is_err() {
+                break;
+            }
             tenant = "b";
         }
-        connection.close().await.unwrap();
         let (exit, said) = alone.end();
-        assert_eq!(exit, Some(code), "{expect}: {said}");
+        assert!(exit.is_some_and(|exit| codes.contains(&exit)), "{expect}: {exit:?} {said}");
         assert_eq!(
             said.contains("TC-L01 a row of a in notes reached b; the server's context was"),
             leaves_behind,

@@ -32,8 +32,7 @@ pub(super) struct Played {
 }
 
 /// Plays the scenario's faults to their end, or until an interrupt. Without a scenario only that ends it.
-pub(super) async fn play(scenario: Option<&Scenario>, proxy: &Proxy) -> Result<Played, CliError> {
-    let mut stops = Stops::new()?;
+pub(super) async fn play(scenario: Option<&Scenario>, proxy: &Proxy, mut stops: Stops) -> Played {
     let mut stage = Stage { on: Vec::new(), healed: Vec::new() };
     let ended = tokio::select! {
         () = stops.next() => Ended::Interrupted,
@@ -43,7 +42,7 @@ pub(super) async fn play(scenario: Option<&Scenario>, proxy: &Proxy) -> Result<P
     while let Some((index, guard)) = stage.on.pop() {
         stage.healed.push((index, guard.heal().touched));
     }
-    Ok(Played { ended, faults: stage.healed })
+    Played { ended, faults: stage.healed }
 }
 
 struct Stage {
@@ -91,10 +90,10 @@ fn moments(scenario: &Scenario) -> Vec<(Duration, &Fault, bool)> {
 }
 
 /// The signals that end it in an orderly way.
-struct Stops([Signal; 3]);
+pub(super) struct Stops([Signal; 3]);
 
 impl Stops {
-    fn new() -> Result<Self, CliError> {
+    pub(super) fn new() -> Result<Self, CliError> {
         let listen = |kind| signal(kind).map_err(CliError::io("listen for signals"));
         Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
     }

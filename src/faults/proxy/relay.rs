@@ -48,6 +48,8 @@ pub(super) async fn serve(client: Socket, upstream: &Upstream, shared: Shared) {
         server: Side::new(server),
         conversation: Conversation::new(shared),
         shape,
+        // Asks again at once: rules may have changed while the server was reached.
+        changes: 0,
         timer: None,
     };
     let end = loop {
@@ -55,7 +57,8 @@ pub(super) async fn serve(client: Socket, upstream: &Upstream, shared: Shared) {
             biased;
             end = poll_fn(|cx| relay.poll(cx)) => break end,
             changed = version.changed() => match changed {
-                Ok(()) => relay.rules_changed(),
+                // It looks for itself.
+                Ok(()) => {}
                 // The proxy is gone.
                 Err(_) => return,
             },
@@ -129,6 +132,8 @@ struct Relay {
     server: Side,
     conversation: Conversation,
     shape: Shape,
+    /// The state of the rules that `shape` knows.
+    changes: u64,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -140,13 +145,18 @@ enum Progress {
 }
 
 impl Relay {
-    fn rules_changed(&mut self) {
+    fn rules_changed(&mut self, changes: u64) {
+        self.changes = changes;
         self.shape.refresh(self.conversation.session.rules());
         self.conversation.rules_changed();
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
+            let changes = self.conversation.session.rules().changes();
+            if changes != self.changes {
+                self.rules_changed(changes);
+            }
             let now = Instant::now();
             let mut wake = None;
             if !self.shape.is_plain() {

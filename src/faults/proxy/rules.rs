@@ -18,6 +18,7 @@ pub struct Rules {
     seed: u64,
     list: ArcSwap<Vec<Arc<Active>>>,
     installed: AtomicU64,
+    changes: AtomicU64,
     version: watch::Sender<u64>,
 }
 
@@ -25,7 +26,13 @@ impl Rules {
     /// No rule yet; each rule draws from its own stream of this seed.
     pub fn new(seed: u64) -> Arc<Self> {
         let version = watch::Sender::new(0);
-        Arc::new(Self { seed, list: ArcSwap::default(), installed: AtomicU64::new(0), version })
+        Arc::new(Self {
+            seed,
+            list: ArcSwap::default(),
+            installed: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
+            version,
+        })
     }
 
     /// Puts a rule in force until its guard is dropped.
@@ -60,7 +67,13 @@ impl Rules {
             change(&mut list);
             list
         });
+        self.changes.fetch_add(1, Ordering::Release);
         self.version.send_modify(|version| *version += 1);
+    }
+
+    /// How often they have changed, for those who look before each step.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<u64> {

@@ -12,6 +12,10 @@ use super::owed::Step;
 
 /// Statements and portals with a name that one session may have; beyond that they pass unseen.
 const MAX_NAMES: usize = 4_096;
+/// Longest name that is remembered; the server cuts names off at 63 bytes.
+const LONGEST_NAME: usize = 63;
+/// Bytes of `Bind` messages that one session keeps, in all.
+const KEPT_BINDS: usize = 1024 * 1024;
 
 /// A prepared statement.
 #[derive(Debug)]
@@ -37,6 +41,12 @@ pub(super) struct Portal {
     pub(super) statement_name: Box<[u8]>,
 }
 
+impl Portal {
+    fn kept(&self) -> usize {
+        self.bind.as_ref().map_or(0, |bind| bind.len())
+    }
+}
+
 /// One execution of a prepared statement.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
@@ -55,7 +65,8 @@ impl Statements {
 
     /// Whether it was taken in; the server refuses a name that is taken, and goes on with the old statement.
     pub(super) fn insert(&mut self, name: &[u8], prepared: Arc<Prepared>) -> bool {
-        let new = name.is_empty() || (!self.0.contains_key(name) && self.0.len() < MAX_NAMES);
+        let room = self.0.len() < MAX_NAMES && name.len() <= LONGEST_NAME;
+        let new = name.is_empty() || (!self.0.contains_key(name) && room);
         if new {
             self.0.insert(name.into(), prepared);
         }
@@ -72,31 +83,42 @@ impl Statements {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Portals(HashMap<Box<[u8]>, Portal>);
+pub(super) struct Portals {
+    named: HashMap<Box<[u8]>, Portal>,
+    /// Bytes of kept `Bind` messages.
+    kept: usize,
+}
 
 impl Portals {
     pub(super) fn get(&self, name: &[u8]) -> Option<&Portal> {
-        self.0.get(name)
+        self.named.get(name)
     }
 
-    pub(super) fn insert(&mut self, name: &[u8], portal: Portal) {
-        if self.0.len() < MAX_NAMES {
-            match self.0.get_mut(name) {
-                Some(old) => *old = portal,
-                None => drop(self.0.insert(name.into(), portal)),
-            }
+    pub(super) fn insert(&mut self, name: &[u8], mut portal: Portal) {
+        if self.named.len() >= MAX_NAMES || name.len() > LONGEST_NAME {
+            return;
+        }
+        self.kept -= self.named.get(name).map_or(0, Portal::kept);
+        if self.kept + portal.kept() > KEPT_BINDS {
+            portal.bind = None;
+        }
+        self.kept += portal.kept();
+        match self.named.get_mut(name) {
+            Some(old) => *old = portal,
+            None => drop(self.named.insert(name.into(), portal)),
         }
     }
 
     pub(super) fn remove(&mut self, name: &[u8]) {
-        self.0.remove(name);
+        self.kept -= self.named.remove(name).map_or(0, |portal| portal.kept());
     }
 
     /// The transaction has ended, and its portals with it. The unnamed one, which comes again and again, keeps its
     /// place.
     pub(super) fn end_transaction(&mut self) {
-        if self.0.len() > 1 {
-            self.0.retain(|name, _| name.is_empty());
+        if self.named.len() > 1 {
+            self.named.retain(|name, _| name.is_empty());
+            self.kept = self.named.values().map(Portal::kept).sum();
         }
     }
 }

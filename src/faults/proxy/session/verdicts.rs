@@ -15,6 +15,8 @@ use super::{Later, Session};
 
 /// Name of the proxy's own statements and portals.
 const OWN: &str = "tenant_chaos_proxy";
+/// Bytes of requests of the proxy's own that may wait for the end of a batch; a rule that needs more is missed.
+const MAX_LATER: usize = 1024 * 1024;
 
 /// A simple query of which a rule touches a statement.
 pub(super) struct Query<'a> {
@@ -206,7 +208,8 @@ impl Session {
 
     /// The requests that do a prepared statement once more, in a batch of its own.
     fn again_prepared(&self, portal: &[u8], run: &Run, rule: &Arc<Active>) -> Option<Later> {
-        let portal = self.portals.get(portal)?;
+        let waiting: usize = self.after_sync.iter().map(|later| later.bytes.len()).sum();
+        let portal = self.portals.get(portal).filter(|_| waiting < MAX_LATER)?;
         let still_there = self.statements.get(&portal.statement_name)?;
         if !Arc::ptr_eq(still_there, &run.prepared) {
             return None;

@@ -9,6 +9,10 @@ use crate::scenario::StatementKind as Kind;
 const MAX_STATEMENTS: usize = 256;
 /// Tables of one statement that are remembered.
 const MAX_TABLES: usize = 16;
+/// Longest name; the server cuts names off here.
+const LONGEST_NAME: usize = 63;
+/// Longest literal that is remembered.
+const LONGEST_LITERAL: usize = 1024;
 
 /// How long a setting lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +145,7 @@ fn tables_of(tokens: &[Token<'_>]) -> Vec<String> {
         }
         while let Some((name, after)) = qualified_name(tokens, at) {
             let table = name.rsplit('.').next().unwrap_or_default().to_owned();
-            if !tables.contains(&table) {
+            if !tables.contains(&table) && table.len() <= LONGEST_NAME {
                 tables.push(table);
             }
             at = after;
@@ -181,7 +185,7 @@ fn session_change(tokens: &[Token<'_>], setting: &str) -> Option<ContextChange> 
     let word = |place: usize, word: &str| rest.get(place).is_some_and(|token| token.is(word));
     let savepoint = |place: usize| {
         let place = place + usize::from(word(place, "savepoint"));
-        qualified_name(rest, place).map(|(name, _)| name)
+        qualified_name(rest, place).map(|(name, _)| name.chars().take(LONGEST_NAME).collect())
     };
     if first.is("set") {
         let (scope, skip) = match () {
@@ -253,6 +257,9 @@ fn arguments<'a>(tokens: &'a [Token<'_>]) -> impl Iterator<Item = Source> + 'a {
 
 fn source(token: &Token<'_>) -> Source {
     match token {
+        Token::Literal(text) | Token::Word(text) | Token::Quoted(text) if text.len() > LONGEST_LITERAL => {
+            Source::Unknown
+        }
         Token::Literal(text) => Source::Literal(String::from_utf8_lossy(text).replace("''", "'")),
         Token::Word(text) | Token::Quoted(text) | Token::Number(text) => {
             Source::Literal(String::from_utf8_lossy(text).into_owned())
