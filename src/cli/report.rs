@@ -29,7 +29,8 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn execute(&self) -> Result<Exit, CliError> {
         let assumptions = self.money.assumptions()?;
-        let report = assemble(judged(&self.journals, &assumptions)?, Vec::new()).with_year(&assumptions).map_err(bad_input)?;
+        let report =
+            assemble(judged(&self.journals, &assumptions)?, Vec::new()).with_year(&assumptions).map_err(bad_input)?;
         if let Some(out) = &self.out {
             write_reports(&report, out)?;
         }

@@ -61,13 +61,8 @@ pub fn fix_return(
         dearest(runs, Which::All, kind, line).map_or(MicroDollars::ZERO, |(_, priced)| line.of(priced.at_scale))
     };
     let mut benefits: Vec<f64> = Vec::new();
-    let mut fixed = FixReturn {
-        line,
-        before: MicroDollars::ZERO,
-        after: MicroDollars::ZERO,
-        roi: None,
-        kinds: Vec::new(),
-    };
+    let mut fixed =
+        FixReturn { line, before: MicroDollars::ZERO, after: MicroDollars::ZERO, roi: None, kinds: Vec::new() };
     for kind in Kind::ALL {
         let (without, with) = (typical(before, kind), typical(after, kind));
         if without == with && with == MicroDollars::ZERO {

@@ -145,7 +145,8 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 5] = [Kind::Leak, Kind::Outage, Kind::NoisyNeighbour, Kind::LostWrites, Kind::DoubledWrites];
+    pub(super) const ALL: [Kind; 5] =
+        [Kind::Leak, Kind::Outage, Kind::NoisyNeighbour, Kind::LostWrites, Kind::DoubledWrites];
 
     fn of(code: Code) -> Option<Self> {
         Some(match code {
@@ -275,7 +276,12 @@ trait FirstMax: Iterator + Sized {
 
 impl<I: Iterator> FirstMax for I {}
 
-pub(super) fn risk(kind: Kind, typical: MicroDollars, line: LossLine, assumptions: &Assumptions) -> Result<Risk, InputError> {
+pub(super) fn risk(
+    kind: Kind,
+    typical: MicroDollars,
+    line: LossLine,
+    assumptions: &Assumptions,
+) -> Result<Risk, InputError> {
     let point = assumptions.point();
     let severity = match kind {
         Kind::Leak => Severity::lognormal(typical.usd(), point.get(Key::BreachSigma))?,
@@ -462,11 +468,7 @@ mod tests {
 
     fn of(runs: &[(Vec<Finding>, PricedRun)]) -> Year {
         let names = ["a", "b", "c"];
-        let scenarios: Vec<_> = runs
-            .iter()
-            .zip(names)
-            .map(|(run, name)| of_run(name, run))
-            .collect();
+        let scenarios: Vec<_> = runs.iter().zip(names).map(|(run, name)| of_run(name, run)).collect();
         year(&scenarios, Assumptions::built_in(), 1).unwrap()
     }
 

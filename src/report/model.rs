@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::business_metrics::{Assumptions, InputError};
 use crate::observe::{EndReason, Header, UndoRecord};
 use crate::oracle::{Judgement, Verdict};
-use crate::business_metrics::{Assumptions, InputError};
 use crate::pricing::{self, Losses, PricedRun, ScenarioPrice, Year};
 
 /// Version of `report.json`.

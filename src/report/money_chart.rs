@@ -32,7 +32,8 @@ pub fn tornado_svg(cost: MicroDollars, swings: &[PricedSwing]) -> Option<String>
 
 pub(super) fn loss_curve(curves: &[(&str, &[CurvePoint])]) -> Option<Markup> {
     let drawn = || curves.iter().filter(|(_, points)| points.iter().any(|p| p.loss > MicroDollars::ZERO));
-    let points = || drawn().flat_map(|(_, points)| points.iter()).filter(|p| p.loss > MicroDollars::ZERO && p.share > 0.0);
+    let points =
+        || drawn().flat_map(|(_, points)| points.iter()).filter(|p| p.loss > MicroDollars::ZERO && p.share > 0.0);
     let x = Decades::of(points().map(|point| point.loss.usd()))?;
     let y = Decades::of(points().map(|point| point.share))?;
     let place = |point: &CurvePoint| {
@@ -122,7 +123,11 @@ impl Decades {
 
 /// A share of years as people say it: `all years`, `1 in 10`.
 fn once_in(power: i32) -> String {
-    if power >= 0 { "all years".to_owned() } else { format!("1 in {}", super::text::count(10u64.pow(power.unsigned_abs().min(18)))) }
+    if power >= 0 {
+        "all years".to_owned()
+    } else {
+        format!("1 in {}", super::text::count(10u64.pow(power.unsigned_abs().min(18))))
+    }
 }
 
 /// A power of ten as money: `$10`, `$1k`, `$10M`.

@@ -11,10 +11,10 @@ use crate::cli::output::{CliError, bad_input};
 #[derive(Debug, Args)]
 pub(super) struct Architecture {
     /// Tenants.
-    #[arg(long, default_value_t = 10_000.0)]
+    #[arg(long, default_value_t = 10_000.0, allow_negative_numbers = true)]
     tenants: f64,
     /// Cells that they are spread over.
-    #[arg(long, default_value_t = 100.0)]
+    #[arg(long, default_value_t = 100.0, allow_negative_numbers = true)]
     cells: f64,
     #[command(flatten)]
     common: Common,
@@ -38,8 +38,14 @@ impl Architecture {
 
 impl Answer {
     fn text(&self) -> String {
-        let mut table =
-            Table::new(["architecture", "tenant/month", "all/year", "margin", "worst leak", "leaks/year that eat the saving"]);
+        let mut table = Table::new([
+            "architecture",
+            "tenant/month",
+            "all/year",
+            "margin",
+            "worst leak",
+            "leaks/year that eat the saving",
+        ]);
         for each in &self.architectures {
             let leaks = each.break_even_leaks.map_or("-".to_owned(), |leaks| format!("{leaks:.2}"));
             table.row([
@@ -51,9 +57,10 @@ impl Answer {
                 leaks,
             ]);
         }
-        let wrong = self.architectures.iter().map(|each| {
-            format!("{} is wrong when {}", each.architecture.name(), each.architecture.wrong_when())
-        });
+        let wrong = self
+            .architectures
+            .iter()
+            .map(|each| format!("{} is wrong when {}", each.architecture.name(), each.architecture.wrong_when()));
         format!(
             "{} tenants, cells: {}\n{}\n\n{}",
             whole(self.tenants),

@@ -46,7 +46,10 @@ impl List {
                     each.unit.clone(),
                 ]);
             }
-            format!("{}\n\n`--explain KEY` says where one comes from; `--toml` prints the file to override from.", table.text())
+            format!(
+                "{}\n\n`--explain KEY` says where one comes from; `--toml` prints the file to override from.",
+                table.text()
+            )
         })
     }
 }

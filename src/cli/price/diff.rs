@@ -21,7 +21,7 @@ pub(super) struct Diff {
     /// The same, later.
     new: PathBuf,
     /// Changes of a scenario's price up to this many dollars are not shown.
-    #[arg(long, value_name = "DOLLARS", default_value_t = 0.0)]
+    #[arg(long, value_name = "DOLLARS", default_value_t = 0.0, allow_negative_numbers = true)]
     at_least: f64,
     #[command(flatten)]
     common: Common,
@@ -122,7 +122,12 @@ fn grown(old: &ScenarioReport, new: &ScenarioReport) -> String {
     let earlier = old.judgement.findings.iter().find(|earlier| earlier.code == finding.code);
     let radius = |finding: &crate::oracle::Finding| {
         let radius = &finding.blast_radius;
-        format!("{} exposed, {} hurt, {:.1}% failed", radius.tenants_exposed, radius.tenants_hurt, radius.failed_share * 100.0)
+        format!(
+            "{} exposed, {} hurt, {:.1}% failed",
+            radius.tenants_exposed,
+            radius.tenants_hurt,
+            radius.failed_share * 100.0
+        )
     };
     match earlier {
         Some(earlier) if radius(earlier) != radius(finding) => {
@@ -134,7 +139,8 @@ fn grown(old: &ScenarioReport, new: &ScenarioReport) -> String {
 
 impl Answer {
     fn text(&self) -> String {
-        let mut text = format!("Expected annual loss of the vendor: {} before, {} now.", self.expected_old, self.expected_new);
+        let mut text =
+            format!("Expected annual loss of the vendor: {} before, {} now.", self.expected_old, self.expected_new);
         if !self.same_assumptions {
             text.push_str(" The assumptions differ, so part of it may be theirs.");
         }

@@ -23,13 +23,13 @@ pub(super) struct Gate {
     #[arg(default_value = JOURNALS)]
     run: Vec<PathBuf>,
     /// Expected annual loss of the vendor at most, US dollars.
-    #[arg(long, value_name = "DOLLARS")]
+    #[arg(long, value_name = "DOLLARS", allow_negative_numbers = true)]
     max_eal: Option<f64>,
     /// The vendor's loss that one year in twenty exceeds, at most, US dollars.
-    #[arg(long, value_name = "DOLLARS")]
+    #[arg(long, value_name = "DOLLARS", allow_negative_numbers = true)]
     max_var95: Option<f64>,
     /// Upper bound (95%) on the share of foreign rows at most, over scenarios that plant no leak.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     max_leak_ub: Option<f64>,
     #[command(flatten)]
     common: Common,
@@ -45,11 +45,14 @@ struct Checked {
 
 impl Gate {
     pub(super) fn execute(&self) -> Result<Exit, CliError> {
-        let limits = [("--max-eal", self.max_eal), ("--max-var95", self.max_var95), ("--max-leak-ub", self.max_leak_ub)];
+        let limits =
+            [("--max-eal", self.max_eal), ("--max-var95", self.max_var95), ("--max-leak-ub", self.max_leak_ub)];
         if limits.iter().all(|(_, limit)| limit.is_none()) {
             return Err(CliError::Usage("give at least one of --max-eal, --max-var95 and --max-leak-ub".to_owned()));
         }
-        if let Some((name, limit)) = limits.into_iter().find(|(_, limit)| limit.is_some_and(|l| !l.is_finite() || l < 0.0)) {
+        if let Some((name, limit)) =
+            limits.into_iter().find(|(_, limit)| limit.is_some_and(|l| !l.is_finite() || l < 0.0))
+        {
             let problem = InputProblem::Negative(limit.unwrap_or_default());
             return Err(CliError::Usage(format!("`{name}` {problem}")));
         }

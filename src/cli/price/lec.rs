@@ -73,7 +73,10 @@ impl Lec {
         let report = self.common.run(&self.run)?;
         let year = report.year.ok_or_else(|| CliError::Usage("the report has no year of losses".to_owned()))?;
         if let Some(path) = &self.svg {
-            write_svg(path, loss_curve_svg(&[("the vendor", &year.vendor.curve), ("its customers", &year.customer.curve)]))?;
+            write_svg(
+                path,
+                loss_curve_svg(&[("the vendor", &year.vendor.curve), ("its customers", &year.customer.curve)]),
+            )?;
         }
         self.common.answer(&year, || super::run::year_text(&year))
     }
@@ -119,7 +122,12 @@ impl Reference {
     fn text(&self) -> String {
         let mut risks = Table::new(["risk", "per year", "expected a year", "simulated"]);
         for risk in &self.risks {
-            risks.row([risk.name.clone(), format!("{:.3}", risk.per_year), usd(risk.expected_usd), usd(risk.simulated_usd)]);
+            risks.row([
+                risk.name.clone(),
+                format!("{:.3}", risk.per_year),
+                usd(risk.expected_usd),
+                usd(risk.simulated_usd),
+            ]);
         }
         let mut losses = Table::new(["years that lose more", "than", "95% between", "and"]);
         for (exceeded, (_, words)) in self.exceeded.iter().zip(RETURN) {

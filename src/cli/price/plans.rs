@@ -42,14 +42,15 @@ impl Tiers {
                 let plan = &line.plan;
                 let calls = if plan.calls >= 1e12 { "no limit".to_owned() } else { whole(plan.calls) };
                 let margin = line.margin.map_or("none".to_owned(), percent);
-                let warning = if line.below_target { format!("below {}", percent(plans.target_margin())) } else { String::new() };
+                let warning =
+                    if line.below_target { format!("below {}", percent(plans.target_margin())) } else { String::new() };
                 table.row([
                     plan.tier.to_string(),
                     usd(plan.price),
                     usd(plan.cost),
                     margin,
                     calls,
-                    format!("${:.4}", line.overage_price_usd),
+                    if plan.calls >= 1e12 { "-".to_owned() } else { format!("${:.4}", line.overage_price_usd) },
                     warning,
                 ]);
             }
@@ -64,7 +65,7 @@ pub(super) struct Upgrade {
     #[arg(long, value_enum, default_value_t = Tier::Starter)]
     tier: Tier,
     /// API calls of a month.
-    #[arg(long, default_value_t = 15_000.0)]
+    #[arg(long, default_value_t = 15_000.0, allow_negative_numbers = true)]
     calls: f64,
     #[command(flatten)]
     common: Common,
@@ -95,7 +96,12 @@ fn text(upgrade: &business_metrics::Upgrade, calls: f64) -> String {
         false => format!("Stay on {}: {} would cost {} a month more.", now.tier, then.tier, usd(-upgrade.saving)),
     };
     let bill = |bill: &business_metrics::Bill| {
-        format!("{}   {} of it for {} calls over the included ones", usd(bill.total), usd(bill.overage), whole(bill.overage_calls))
+        format!(
+            "{}   {} of it for {} calls over the included ones",
+            usd(bill.total),
+            usd(bill.overage),
+            whole(bill.overage_calls)
+        )
     };
     let facts = facts([
         ("calls a month", whole(calls)),
@@ -107,7 +113,10 @@ fn text(upgrade: &business_metrics::Upgrade, calls: f64) -> String {
                 format!("a markup of {markup:.2} on calls over the included ones")
             }),
         ),
-        ("worth showing", format!("{} a month: the share that takes it times the new price", usd(upgrade.expected_upsell))),
+        (
+            "worth showing",
+            format!("{} a month: the share that takes it times the new price", usd(upgrade.expected_upsell)),
+        ),
     ]);
     format!("{head}\n{facts}")
 }

@@ -41,7 +41,10 @@ impl PriceRun {
         let report = self.common.run(&self.run)?;
         let year = year_of(&report)?;
         if let Some(path) = &self.svg {
-            write_svg(path, loss_curve_svg(&[("the vendor", &year.vendor.curve), ("its customers", &year.customer.curve)]))?;
+            write_svg(
+                path,
+                loss_curve_svg(&[("the vendor", &year.vendor.curve), ("its customers", &year.customer.curve)]),
+            )?;
         }
         let line = |scenario: &'_ crate::report::ScenarioReport| scenario.price.cost_usd;
         let mut scenarios: Vec<_> = report.scenarios.iter().collect();
@@ -60,9 +63,10 @@ impl PriceRun {
 
 /// The year of a report.
 pub(super) fn year_of(report: &RunReport) -> Result<&Year, CliError> {
-    report.year.as_ref().ok_or_else(|| {
-        CliError::Usage("the report has no year of losses; price its journals instead".to_owned())
-    })
+    report
+        .year
+        .as_ref()
+        .ok_or_else(|| CliError::Usage("the report has no year of losses; price its journals instead".to_owned()))
 }
 
 impl Answer<'_> {
