@@ -7,14 +7,14 @@ use predicates::prelude::*;
 use predicates::str::contains;
 
 fn tenant_chaos() -> Command {
-    let mut command = Command::cargo_bin("tenant-chaos").unwrap();
+    let mut command = Command::cargo_bin("tenant-chaos").expect("the binary is built");
     command.env_remove("RUST_LOG").env("NO_COLOR", "1").env("COLUMNS", "100");
     command
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, text).expect("the folder can be written");
     path.display().to_string()
 }
 
@@ -46,7 +46,7 @@ fn the_catalogue_is_sound_and_listed() {
 }
 
 fn walk(folder: &Path) -> usize {
-    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let entries = std::fs::read_dir(folder).expect("the folder can be read").flatten();
     entries
         .map(|entry| match entry.path() {
             path if path.is_dir() => walk(&path),

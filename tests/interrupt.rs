@@ -1,6 +1,8 @@
 //! Proves that a run which is interrupted, terminated or killed in any of its phases leaves nothing behind: no server
 //! process, no folder; and that its journal still says what was seen.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it wanted by panicking")]
+
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

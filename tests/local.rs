@@ -1,6 +1,8 @@
 //! Proves the local provider: it serves, drops root, isolates the application's role, clones, and leaves nothing
 //! behind on any way out, kill -9 of the harness included.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it wanted by panicking")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};

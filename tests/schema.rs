@@ -1,6 +1,8 @@
 //! Proves the conventions of the reference schema on a real server: row security everywhere, forced, one policy per
 //! table, sub-selects, composite keys, least privilege, and what the seeding promises.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it wanted by panicking")]
+
 use sqlx::{Connection, PgConnection};
 use tenant_chaos::observe::{Roster, TenantId, owner_in};
 use tenant_chaos::scenario::Fleet;
@@ -40,7 +42,8 @@ async fn conventions_hold() {
                AND relname <> '_sqlx_migrations' ORDER BY relname";
     let mut tables = db.strings(all).await;
     let mut known: Vec<String> = TENANT_TABLES.map(str::to_owned).to_vec();
-    (tables.sort(), known.sort());
+    tables.sort();
+    known.sort();
     assert_eq!(tables, known, "TENANT_TABLES names every table");
 
     let unprotected = "SELECT relname::text FROM pg_class c WHERE relnamespace = 'public'::regnamespace \

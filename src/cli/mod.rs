@@ -9,6 +9,7 @@ mod output;
 mod plan;
 mod price;
 mod progress;
+mod proxy;
 mod report;
 mod run;
 mod schema;
@@ -52,6 +53,8 @@ enum Command {
     Roi(price::Roi),
     /// Print the JSON Schema of a format.
     Schema(schema::Schema),
+    /// Sit between an application and its database: do a scenario's faults on the wire, and judge the rows that cross.
+    Proxy(proxy::ProxyArgs),
     /// Remove what killed runs have left behind.
     Clean(clean::Clean),
 }
@@ -67,6 +70,7 @@ impl Command {
             Command::Price(price) => price.execute(),
             Command::Roi(roi) => roi.execute(),
             Command::Schema(schema) => schema.execute(),
+            Command::Proxy(proxy) => proxy.execute(),
             Command::Clean(clean) => clean.execute(),
         }
     }

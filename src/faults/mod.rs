@@ -11,8 +11,10 @@ mod heavy;
 mod hold;
 mod leak;
 mod lock;
+pub mod proxy;
 mod storm;
 mod trigger;
+mod wire;
 
 pub use conductor::{Conductor, FaultEvent};
 
@@ -36,6 +38,8 @@ pub struct Target {
     pub connect: PgConnectOptions,
     /// When the inject phase starts, from the start of the run.
     pub inject_from: Duration,
+    /// The rules of the proxy between the application and the server, if there is one.
+    pub wire: Option<Arc<proxy::Rules>>,
 }
 
 /// What a fault did, known once it is undone.
@@ -85,6 +89,10 @@ pub fn build(spec: &FaultSpec, seed: u64, scenario: &str, target: &Target) -> Re
         }
         FaultAction::FloodHeavy { clients, .. } => Box::new(heavy::FloodHeavy::new(aggressor()?, *clients, target)),
         FaultAction::FloodLock { hold, .. } => Box::new(lock::FloodLock::new(aggressor()?, *hold, target)),
+        FaultAction::Wire(fault) => {
+            let rules = target.wire.clone().ok_or("there is no proxy between the application and the server")?;
+            Box::new(wire::OnTheWire::new(rules, proxy::Rule::of(fault, &spec.when)))
+        }
     })
 }
 
@@ -99,5 +107,6 @@ pub fn undo_of(action: &FaultAction) -> &'static str {
         FaultAction::FloodRate { .. } => "the flood's arrivals stop; requests under way end or reach their deadline",
         FaultAction::FloodHeavy { .. } => "the heavy queries' tasks are stopped and their statements cancelled",
         FaultAction::FloodLock { .. } => "the lock is released and its connection closed",
+        FaultAction::Wire(_) => "the rule is taken out of the proxy; checked that it is gone",
     }
 }

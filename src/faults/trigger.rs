@@ -26,7 +26,7 @@ impl Trigger {
 
     /// Whether this request is touched.
     pub(super) fn fires(&self, request: RequestInfo<'_>) -> bool {
-        let Spec { share, nth, first, tenant, tier, operation } = &self.spec;
+        let Spec { share, nth, first, tenant, tier, operation, .. } = &self.spec;
         let matches = tenant.is_none_or(|tenant| tenant == request.tenant.slug)
             && tier.is_none_or(|tier| tier == request.tenant.slug.tier)
             && operation.is_none_or(|operation| operation == request.operation);

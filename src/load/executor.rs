@@ -168,7 +168,7 @@ impl Executor {
             return transaction.commit().await;
         };
         let client_ref = client_ref as u64;
-        let strikes = client_ref % DEFECT_EVERY == 0;
+        let strikes = client_ref.is_multiple_of(DEFECT_EVERY);
         if strikes && self.tenancy.planted(Defect::AckWithoutCommit) {
             drop(transaction);
         } else {

@@ -114,6 +114,7 @@ fn likely_reason(fault: &Fault, seen: &FaultSeen) -> String {
         }
         FaultAction::FloodHeavy { .. } => "no heavy query was sent while it was on; give it longer",
         FaultAction::FloodLock { .. } => "the lock was never taken; look at who else holds it",
+        FaultAction::Wire(_) => "nothing that crossed the wire matched its trigger while it was on",
     }
     .to_owned()
 }
@@ -153,6 +154,7 @@ fn unit_of(action: &FaultAction) -> &'static str {
         FaultAction::FloodHeavy { .. } => "heavy queries",
         FaultAction::FloodLock { .. } => "table locks",
         FaultAction::PoolStorm { .. } => "connection attempts",
+        FaultAction::Wire(fault) if fault.touches_statements() => "statements",
         _ => "connections",
     }
 }

@@ -1,7 +1,7 @@
 //! What a scenario could cost before it has run: its faults and planted bugs at their full extent.
 
 use crate::business_metrics::{AnchoredBreach, Assumptions, MicroDollars, Outage, SlaSchedule};
-use crate::scenario::{Defect, FaultAction, Scenario};
+use crate::scenario::{Defect, FaultAction, Scenario, WireFault};
 
 use super::model::usd;
 use super::scale::Scale;
@@ -61,7 +61,13 @@ pub fn worst_case(scenario: &Scenario, assumptions: &Assumptions) -> WorstCase {
 
 /// Whether something in the scenario is about one tenant's data reaching another.
 fn can_expose(scenario: &Scenario) -> bool {
-    let drops = scenario.faults.iter().any(|fault| matches!(fault.action, FaultAction::ContextDrop { .. }));
+    let drops = scenario.faults.iter().any(|fault| match &fault.action {
+        FaultAction::ContextDrop { .. } => true,
+        FaultAction::Wire(fault) => {
+            matches!(fault, WireFault::DropContext | WireFault::Swallow | WireFault::Reorder)
+        }
+        _ => false,
+    });
     let spills = scenario.stack.defects.iter().any(|defect| match defect {
         Defect::NoBulkhead | Defect::LeakOnError | Defect::AckWithoutCommit | Defect::BlindRetry => false,
         Defect::SessionSet
@@ -84,5 +90,9 @@ fn can_stop(scenario: &Scenario) -> bool {
 
 fn spoils_writes(scenario: &Scenario) -> bool {
     let spoils = |defect: &Defect| matches!(defect, Defect::AckWithoutCommit | Defect::BlindRetry);
-    scenario.stack.defects.iter().any(spoils)
+    let on_the_wire = |fault: &FaultAction| {
+        use WireFault::{CutStatement, Duplicate, Reorder, Swallow};
+        matches!(fault, FaultAction::Wire(CutStatement { .. } | Duplicate | Reorder | Swallow))
+    };
+    scenario.stack.defects.iter().any(spoils) || scenario.faults.iter().any(|fault| on_the_wire(&fault.action))
 }

@@ -33,7 +33,7 @@ pub(super) async fn run_in_database(
     options: &RunOptions,
     journal: &Path,
 ) -> Result<(), RunError> {
-    let provisioned = provision(server, database, scenario).await?;
+    let provisioned = provision(server, database, scenario, options.seed).await?;
     let tenancy = provisioned.tenancy.clone();
     let run = std::panic::AssertUnwindSafe(run_provisioned(server, provisioned, scenario, options, journal));
     let outcome = run.catch_unwind().await;
@@ -51,7 +51,9 @@ async fn run_provisioned(
     options: &RunOptions,
     journal: &Path,
 ) -> Result<(), RunError> {
-    let Provisioned { tenancy, connect, admin } = provisioned;
+    // The proxy ends with this function, whichever way that goes.
+    let Provisioned { tenancy, connect, admin, proxy } = provisioned;
+    let wire = proxy.as_ref().map(|proxy| proxy.rules().clone());
     let seed = options.seed.unwrap_or(scenario.seed);
     let roster = Roster::of(&scenario.fleet);
     let plan = Arc::new(LoadPlan::of(scenario, seed, &roster));
@@ -71,7 +73,7 @@ async fn run_provisioned(
     let rows = scenario.fleet.rows_per_tenant;
     let executor = Arc::new(Executor::new(tenancy, directory, recorder, Instant::now(), scenario.load.timeout, rows));
     let inject_from = scenario.phases.baseline;
-    let target = Target { executor: executor.clone(), plan: plan.clone(), connect, inject_from };
+    let target = Target { executor: executor.clone(), plan: plan.clone(), connect, inject_from, wire };
 
     let stop = options.cancel.child_token();
     let (send_fault, faults) = mpsc::unbounded_channel();
@@ -170,9 +172,15 @@ fn header(server: &Server, scenario: &Scenario, plan: &LoadPlan, classes: &Class
         provider: server.provider().to_owned(),
         provider_why: server.why().to_owned(),
         server_version: server.version().to_owned(),
-        started_at: jiff::Timestamp::now().to_string(),
+        started_at: now_in_seconds(),
         classes: classes.list().to_vec(),
         tenants,
         cpus: std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u32),
     }
+}
+
+/// The wall clock, RFC 3339, without a fraction.
+fn now_in_seconds() -> String {
+    let now = jiff::Timestamp::now();
+    now.round(jiff::Unit::Second).unwrap_or(now).to_string()
 }

@@ -13,6 +13,7 @@ mod reference;
 mod schema;
 mod vocabulary;
 mod wire;
+mod wire_fault;
 
 pub use check::parse;
 pub use condition::*;
@@ -21,5 +22,6 @@ pub use model::*;
 pub use reference::reference;
 pub use schema::json_schema;
 pub use vocabulary::*;
+pub use wire_fault::WireFault;
 
 pub use crate::diagnostics::Diagnostics;

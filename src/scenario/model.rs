@@ -12,7 +12,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::vocabulary::{ContextLayer, ContextResidue, Defect, Layer, Operation, ServerUse};
+use super::vocabulary::{ContextLayer, ContextResidue, Defect, Layer, Operation, ServerUse, StatementKind};
+use super::wire_fault::WireFault;
 pub use crate::business_metrics::Tier;
 
 /// One scenario file, checked.
@@ -297,6 +298,8 @@ pub enum FaultAction {
         /// How long each lock is held before it is released and taken again.
         hold: Duration,
     },
+    /// `network.*` and `protocol.*`: something goes wrong between the application and the server.
+    Wire(WireFault),
 }
 
 impl FaultAction {
@@ -311,6 +314,7 @@ impl FaultAction {
             FaultAction::FloodRate { .. } => "flood.rate",
             FaultAction::FloodHeavy { .. } => "flood.heavy",
             FaultAction::FloodLock { .. } => "flood.lock",
+            FaultAction::Wire(fault) => fault.name(),
         }
     }
 
@@ -340,11 +344,30 @@ pub struct Trigger {
     pub tier: Option<Tier>,
     /// Only this operation.
     pub operation: Option<Operation>,
+    /// Only statements of this kind; for faults on the wire, like those below.
+    pub statement: Option<StatementKind>,
+    /// Only the statement behind one of this kind.
+    pub after: Option<StatementKind>,
+    /// Only statements that name this table.
+    pub table: Option<String>,
+    /// Only statements under this tenant context.
+    pub context: Option<String>,
 }
 
 impl Default for Trigger {
     fn default() -> Self {
-        Self { share: 1.0, nth: None, first: None, tenant: None, tier: None, operation: None }
+        Self {
+            share: 1.0,
+            nth: None,
+            first: None,
+            tenant: None,
+            tier: None,
+            operation: None,
+            statement: None,
+            after: None,
+            table: None,
+            context: None,
+        }
     }
 }
 

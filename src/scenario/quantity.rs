@@ -100,6 +100,51 @@ pub(super) fn rate(text: &str) -> Result<f64, Wrong> {
     }
 }
 
+/// Units of sizes and their number of bytes.
+const SIZE_UNITS: [(&str, f64); 7] = [
+    ("B", 1.0),
+    ("kB", 1e3),
+    ("MB", 1e6),
+    ("GB", 1e9),
+    ("KiB", 1024.0),
+    ("MiB", 1_048_576.0),
+    ("GiB", 1_073_741_824.0),
+];
+/// The largest size that the format can say: 1 TB.
+const MAX_SIZE: f64 = 1e12;
+
+/// A size in bytes, at least one.
+pub(super) fn size(text: &str) -> Result<u64, Wrong> {
+    let unit = |name: &str| SIZE_UNITS.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes);
+    let Some(Written { number, unit: name }) = written(text) else {
+        return Err(Wrong::new(format!("`{text}` is no size"), "write a number and its unit, such as \"64KiB\""));
+    };
+    let Some(bytes) = unit(name).map(|bytes| (number * bytes).round()) else {
+        let close = SIZE_UNITS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(known, _)| *known);
+        let help = format!("write \"{number}{}\"", close.unwrap_or("KiB"));
+        return Err(Wrong::new(format!("`{text}` is no size"), help));
+    };
+    match bytes {
+        ..1.0 => Err(Wrong::new(format!("`{text}` is less than a byte"), "write \"1B\" or more")),
+        ..=MAX_SIZE => Ok(bytes as u64),
+        _ => Err(Wrong::new(format!("`{text}` is too large"), "write \"1000GB\" or less")),
+    }
+}
+
+/// A size per second.
+pub(super) fn size_rate(text: &str) -> Result<u64, Wrong> {
+    let trimmed = text.trim();
+    match trimmed.strip_suffix("/s").map(size) {
+        Some(Ok(bytes)) => Ok(bytes),
+        _ => {
+            let number = written(trimmed).map_or(100.0, |written| written.number);
+            let unit = SIZE_UNITS.iter().map(|(unit, _)| *unit).find(|unit| trimmed.contains(unit) && *unit != "B");
+            let help = format!("write \"{number}{}/s\"", unit.unwrap_or("KiB"));
+            Err(Wrong::new(format!("`{text}` is no size per second"), help))
+        }
+    }
+}
+
 /// A length of time in the largest unit that says it exactly.
 pub(super) fn say(time: Duration) -> String {
     let nanos = time.as_nanos();

@@ -6,13 +6,14 @@ use super::check::expect::{Grain, grain, needs_alone};
 use super::condition::{ErrorKind, Metric, Unit};
 use super::model::{Phase, Tier};
 use super::vocabulary::{
-    ContextLayer, ContextResidue, Defect, FINDING_CODES, Layer, Operation, ServerUse, Word, spellings,
+    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, Operation, ServerUse, StatementKind,
+    Word, spellings,
 };
 use super::wire::{self, Decode, Key, Need};
 
 const PROSE: &str = include_str!("reference.md");
 /// The keys of a fault that name what it does.
-const FAMILIES: [&str; 3] = ["context", "pool", "flood"];
+const FAMILIES: [&str; 5] = ["context", "pool", "flood", "network", "protocol"];
 
 /// The reference of scenario files in Markdown, as committed at `docs/scenario-format.md`.
 pub fn reference() -> String {
@@ -52,6 +53,9 @@ fn filled(marker: &str) -> Option<String> {
         ("words", "defect") => words::<Defect>("defect"),
         ("words", "server") => words::<ServerUse>("`server`"),
         ("words", "operation") => words::<Operation>("operation"),
+        ("words", "statement") => words::<StatementKind>("`statement`, `after`"),
+        ("words", "cut") => words::<Cut>("`how`"),
+        ("words", "cut-place") => words::<CutPlace>("`at`"),
         ("words", "phase") => words::<Phase>("phase"),
         ("words", "error-kind") => words::<ErrorKind>("error kind"),
         ("faults", _) => faults()?,
@@ -177,6 +181,7 @@ mod tests {
         names(wire::Scenario::keys().unwrap(), &mut wanted);
         wanted.extend(spellings::<Metric>().chain(spellings::<Defect>()).chain(spellings::<ErrorKind>()));
         wanted.extend(spellings::<ContextResidue>().chain(spellings::<ContextLayer>()).chain(spellings::<Layer>()));
+        wanted.extend(spellings::<StatementKind>().chain(spellings::<Cut>()).chain(spellings::<CutPlace>()));
         wanted.extend(spellings::<Tier>().chain(spellings::<Phase>()).chain(spellings::<Operation>()));
         wanted.extend(FINDING_CODES);
         // Faults are named with their family, in which `drop` and `rate` stand.

@@ -128,6 +128,38 @@ words! {
         Connection, "connection",
             "Between the application and the server: the context statement does not take effect.";
     }
+
+    /// What a statement on the wire is.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    StatementKind ("kind of statement") {
+        Begin, "begin", "`BEGIN` and `START TRANSACTION`.";
+        Context, "context", "It sets the tenant context: `set_config`, `SET` or `SET LOCAL` of the setting.";
+        Commit, "commit", "`COMMIT` and `END`.";
+        Rollback, "rollback", "`ROLLBACK` and `ABORT`, not to a savepoint.";
+        Select, "select", "`SELECT`, `TABLE`, `VALUES`, and a `WITH` that only reads.";
+        Insert, "insert", "`INSERT`.";
+        Update, "update", "`UPDATE`.";
+        Delete, "delete", "`DELETE`.";
+        Copy, "copy", "`COPY`.";
+        Other, "other", "Anything else.";
+    }
+
+    /// How a connection ends.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    Cut ("end of a connection") {
+        Reset, "reset", "Both sides get a TCP reset.";
+        Close, "close", "Both sides get an orderly end.";
+        Silence, "silence",
+            "The server's side ends and the client hears nothing until the fault is undone: a half-open connection.";
+    }
+
+    /// Where a connection is cut.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    CutPlace ("place of a cut") {
+        Before, "before", "Before the statement reaches the server; what came before it has been sent.";
+        Acknowledgement, "acknowledgement",
+            "After the server has done the statement and said so, before the client hears of it.";
+    }
 }
 
 impl Word for Tier {
@@ -245,6 +277,9 @@ mod tests {
         same::<Operation>();
         same::<ContextResidue>();
         same::<ContextLayer>();
+        same::<StatementKind>();
+        same::<Cut>();
+        same::<CutPlace>();
         same::<Tier>();
         same::<Phase>();
         same::<ErrorKind>();

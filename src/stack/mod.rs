@@ -5,6 +5,8 @@
 //! good: not by a panic, not by kill -9.
 
 mod databases;
+#[cfg(feature = "docker")]
+mod docker;
 mod error;
 mod external;
 mod fleet;
@@ -15,6 +17,7 @@ mod plant;
 mod provider;
 mod roles;
 mod server;
+mod settings;
 
 pub use error::{Attempt, NoProvider, StackError};
 pub use external::MARKER;
@@ -34,9 +37,13 @@ pub use server::Server;
 pub async fn clean(which: Sweep, database_url: Option<&str>) -> Result<Vec<String>, StackError> {
     let local = tokio::task::spawn_blocking(move || local::sweep(which)).await;
     let local = local.unwrap_or_else(|error| Err(StackError::Provider(error.to_string())));
+    #[cfg(feature = "docker")]
+    let docker = docker::sweep(which).await;
+    #[cfg(not(feature = "docker"))]
+    let docker = Ok::<_, StackError>(Vec::new());
     let external = match database_url {
         Some(url) => external::sweep(url).await,
         None => Ok(Vec::new()),
     };
-    Ok([local?, external?].concat())
+    Ok([local?, docker?, external?].concat())
 }

@@ -2,6 +2,8 @@
 
 use sqlx::postgres::PgConnectOptions;
 
+#[cfg(feature = "docker")]
+use super::docker::{self, Container};
 use super::error::{Attempt, NoProvider, StackError};
 use super::external::{self, External};
 use super::local::{self, Cluster, Sweep};
@@ -9,13 +11,17 @@ use super::options::{ProviderChoice, StackOptions};
 
 /// A server in the hands of its provider.
 pub(super) enum Provided {
+    #[cfg(feature = "docker")]
+    Docker(Box<Container>),
     Local(Box<Cluster>),
-    External(External),
+    External(Box<External>),
 }
 
 impl Provided {
     pub(super) fn name(&self) -> &'static str {
         match self {
+            #[cfg(feature = "docker")]
+            Provided::Docker(_) => "docker",
             Provided::Local(_) => "local",
             Provided::External(_) => "external",
         }
@@ -23,8 +29,19 @@ impl Provided {
 
     pub(super) fn admin(&self) -> &PgConnectOptions {
         match self {
+            #[cfg(feature = "docker")]
+            Provided::Docker(container) => container.admin(),
             Provided::Local(cluster) => cluster.admin(),
             Provided::External(external) => external.admin(),
+        }
+    }
+
+    /// The engine's id of the server's container, if it is in one.
+    pub(super) fn container_id(&self) -> Option<&str> {
+        match self {
+            #[cfg(feature = "docker")]
+            Provided::Docker(container) => Some(container.id()),
+            Provided::Local(_) | Provided::External(_) => None,
         }
     }
 
@@ -35,6 +52,8 @@ impl Provided {
 
     pub(super) async fn stop(self) -> Result<(), StackError> {
         match self {
+            #[cfg(feature = "docker")]
+            Provided::Docker(mut container) => container.stop().await,
             Provided::Local(mut cluster) => cluster.stop().await,
             Provided::External(external) => external.release().await,
         }
@@ -42,13 +61,23 @@ impl Provided {
 
     /// Lets go without stopping anything (`--keep`).
     pub(super) async fn leave(self) -> Result<(), StackError> {
-        match &self {
-            Provided::Local(cluster) => {
-                tracing::info!(folder = %cluster.folder().display(), "the server is kept; `tenant-chaos clean` ends it");
+        match self {
+            #[cfg(feature = "docker")]
+            Provided::Docker(container) => {
+                tracing::info!(container = container.id(), "the server is kept; `tenant-chaos clean --all` removes it");
+                container.leave();
+                Ok(())
             }
-            Provided::External(_) => tracing::info!("the databases are kept; `tenant-chaos clean` drops them"),
+            Provided::Local(mut cluster) => {
+                let folder = cluster.folder().display();
+                tracing::info!(%folder, "the server is kept; `tenant-chaos clean --all` ends it");
+                cluster.stop().await
+            }
+            Provided::External(external) => {
+                tracing::info!("the databases are kept; `tenant-chaos clean --database-url` drops them");
+                external.release().await
+            }
         }
-        self.stop().await
     }
 }
 
@@ -69,7 +98,7 @@ pub(super) async fn provide(
     let mut refused = NoProvider::default();
     for choice in order {
         let offered = match choice {
-            ProviderChoice::Docker => docker(options, postgres).await,
+            ProviderChoice::Docker => docker(options, postgres, run).await,
             ProviderChoice::Local | ProviderChoice::Auto => local(options, postgres).await,
             ProviderChoice::External => external(options, run).await,
         };
@@ -93,9 +122,14 @@ fn with_refusals(why: String, choice: ProviderChoice, refused: &NoProvider) -> S
 
 /// Orphans of dead runs are not worth failing for: the next start tries again.
 async fn sweep_quietly() {
+    let said = |swept: Result<Vec<String>, StackError>| match swept {
+        Ok(removed) => removed.iter().for_each(|what| tracing::info!("removed what a dead run left: {what}")),
+        Err(error) => tracing::warn!(%error, "cannot remove what a dead run left"),
+    };
+    #[cfg(feature = "docker")]
+    said(docker::sweep(Sweep::Orphans).await);
     match tokio::task::spawn_blocking(|| local::sweep(Sweep::Orphans)).await {
-        Ok(Ok(removed)) => removed.iter().for_each(|what| tracing::info!("removed what a dead run left: {what}")),
-        Ok(Err(error)) => tracing::warn!(%error, "cannot remove what a dead run left"),
+        Ok(swept) => said(swept),
         Err(error) => tracing::warn!(%error, "cannot look for what dead runs left"),
     }
 }
@@ -106,7 +140,11 @@ async fn local(options: &StackOptions, postgres: Option<&str>) -> Result<(Provid
         why,
         mend: match postgres {
             Some(major) => format!("apt-get install postgresql-{major}  (or brew install postgresql@{major})"),
-            None => "apt-get install postgresql  (or brew install postgresql, or --bin-dir FOLDER)".to_owned(),
+            None => {
+                "apt-get install postgresql  (or brew install postgresql, or --bin-dir FOLDER, or a source to fetch \
+                     from: TENANT_CHAOS_POSTGRES_SOURCE=URL)"
+                    .to_owned()
+            }
         },
     })?;
     let cluster = Cluster::start(&binaries, options.keep).await.map_err(|error| Attempt {
@@ -118,7 +156,15 @@ async fn local(options: &StackOptions, postgres: Option<&str>) -> Result<(Provid
     Ok((Provided::Local(Box::new(cluster)), why))
 }
 
-async fn docker(_: &StackOptions, _: Option<&str>) -> Result<(Provided, String), Attempt> {
+#[cfg(feature = "docker")]
+async fn docker(options: &StackOptions, postgres: Option<&str>, run: &str) -> Result<(Provided, String), Attempt> {
+    let container = Container::start(options, postgres, run).await?;
+    let why = format!("a Docker engine answers and has {}", container.image());
+    Ok((Provided::Docker(Box::new(container)), why))
+}
+
+#[cfg(not(feature = "docker"))]
+async fn docker(_: &StackOptions, _: Option<&str>, _: &str) -> Result<(Provided, String), Attempt> {
     Err(Attempt { provider: "docker", why: "not built in".into(), mend: "build with the feature `docker`".into() })
 }
 
@@ -139,5 +185,5 @@ async fn external(options: &StackOptions, run: &str) -> Result<(Provided, String
         Ok(removed) => removed.iter().for_each(|what| tracing::info!("removed what a dead run left: {what}")),
         Err(error) => tracing::warn!(%error, "cannot remove what dead runs left"),
     }
-    Ok((Provided::External(external), "a database URL was given".to_owned()))
+    Ok((Provided::External(Box::new(external)), "a database URL was given".to_owned()))
 }

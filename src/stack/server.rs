@@ -65,6 +65,11 @@ impl Server {
         &self.version
     }
 
+    /// The engine's id of the server's container; `None` without one, and once it is stopped.
+    pub async fn container_id(&self) -> Option<String> {
+        self.provided.lock().await.as_ref()?.container_id().map(str::to_owned)
+    }
+
     /// The administrator's connection to one database.
     pub fn admin(&self, database: &str) -> PgConnectOptions {
         self.admin.clone().database(database)

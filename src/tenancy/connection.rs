@@ -113,15 +113,15 @@ impl TenantPool {
 
     /// Opens every connection of the pool, so that the first requests do not pay for it.
     pub async fn warm_up(&self) -> Result<(), TenancyError> {
-        let mut held = Vec::with_capacity(self.size());
-        while held.len() < self.size() {
+        let mut held = Vec::with_capacity(self.max_size());
+        while held.len() < self.max_size() {
             held.push(self.acquire_within(Duration::from_secs(10)).await?);
         }
         Ok(())
     }
 
     /// Connections at most.
-    pub fn size(&self) -> usize {
+    pub fn max_size(&self) -> usize {
         self.pool.status().max_size
     }
 

@@ -24,7 +24,7 @@ pub(super) fn section(scenario: &ScenarioReport, index: usize) -> Markup {
                 " · " (duration(scenario.took_us)) " · " (plural(u64::from(header.tenants), "tenant"))
             }
             @if !scenario.reasons.is_empty() { ul.reasons { @for reason in &scenario.reasons { li { (in_code(reason)) } } } }
-            p.keep { (scenario.why) }
+            p { (scenario.why) }
             (chart::chart(&scenario.judgement, &id))
             (recovery(scenario))
             (findings(scenario))

@@ -34,10 +34,13 @@ fn fault(index: usize, wire: &Spanned<wire::Fault>, known: &Known, problems: &mu
     let action = action(wire, span, known, problems);
     let when = trigger(&wire.when, known, problems);
     if let (Some(action), Some(when)) = (&action, wire.when.given())
-        && !matches!(action, FaultAction::ContextDrop { .. } | FaultAction::PoolLeak)
+        && !matches!(action, FaultAction::ContextDrop { .. } | FaultAction::PoolLeak | FaultAction::Wire(_))
     {
         let message = format!("`{}` touches no single requests, so `when` means nothing", action.name());
         problems.at(when.span(), message).help("leave `when` out; `at` and `for` say when the fault is on");
+    }
+    if let (Some(action), Some(when)) = (&action, wire.when.get()) {
+        super::wire_faults::fitting(action, when, problems);
     }
     let times = times(wire, known, problems);
     let (at, lasts) = times?;
@@ -101,6 +104,12 @@ fn action(wire: &wire::Fault, span: Range<usize>, known: &Known, problems: &mut 
             Some(FaultAction::FloodLock { tenant: tenant(&lock.tenant, known, problems)?, hold: hold? })
         });
     }
+    if let Some(network) = family(&wire.network, &mut found) {
+        super::wire_faults::network(network, &mut found, problems);
+    }
+    if let Some(protocol) = family(&wire.protocol, &mut found) {
+        super::wire_faults::protocol(protocol, &mut found, problems);
+    }
     match found.spans.as_slice() {
         // A mistyped name has been written down as an unknown key, and then this would only repeat it.
         [] if !found.wrong && problems.is_empty() => {
@@ -118,14 +127,14 @@ fn action(wire: &wire::Fault, span: Range<usize>, known: &Known, problems: &mut 
 
 /// The actions that a fault names.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     spans: Vec<Range<usize>>,
     action: Option<FaultAction>,
     wrong: bool,
 }
 
 impl Found {
-    fn add<T>(&mut self, entry: &Entry<T>, check: impl FnOnce(&T) -> Option<FaultAction>) {
+    pub(super) fn add<T>(&mut self, entry: &Entry<T>, check: impl FnOnce(&T) -> Option<FaultAction>) {
         match entry {
             Entry::Given(given) => {
                 self.spans.push(given.span());
@@ -228,5 +237,16 @@ fn trigger(entry: &Entry<wire::When>, known: &Known, problems: &mut Problems) ->
             problems.at(super::place(&wire.operation), message).help("give it a weight in load.mix");
         }
     }
-    Some(Trigger { share, nth, first, tenant: slug, tier, operation })
+    Some(Trigger {
+        share,
+        nth,
+        first,
+        tenant: slug,
+        tier,
+        operation,
+        statement: wire.statement.get().map(|kind| kind.0),
+        after: wire.after.get().map(|kind| kind.0),
+        table: wire.table.get().map(|table| table.0.to_ascii_lowercase()),
+        context: wire.context.get().map(|context| context.0.clone()),
+    })
 }

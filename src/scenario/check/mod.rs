@@ -7,6 +7,7 @@ pub(super) mod expect;
 mod faults;
 mod load;
 mod stack;
+mod wire_faults;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -144,8 +145,13 @@ impl Known {
         let bulkheads = pool.and_then(|pool| pool.bulkheads.get());
         let faults = wire.faults.get();
         // A fault that names no family may be any; its mistyped name has been written down.
-        let nameless =
-            |fault: &wire::Fault| fault.context.is_absent() && fault.pool.is_absent() && fault.flood.is_absent();
+        let nameless = |fault: &wire::Fault| {
+            fault.context.is_absent()
+                && fault.pool.is_absent()
+                && fault.flood.is_absent()
+                && fault.network.is_absent()
+                && fault.protocol.is_absent()
+        };
         let any = |has: fn(&wire::Fault) -> bool| {
             let faults = &faults?.0;
             let found = faults.iter().any(|fault| has(fault.get_ref()));
@@ -202,6 +208,11 @@ fn length(key: &str, entry: &Entry<Length>, from: Duration, to: Duration, proble
     };
     problems.at(entry.span().unwrap_or(0..0), format!("`{key}` {limit}")).help(help);
     None
+}
+
+/// Where a key stands, if the file gives it.
+fn given<T>(entry: &Entry<T>) -> Option<Range<usize>> {
+    entry.span()
 }
 
 /// Where a table stands; a file that leaves it out is pointed at as a whole.

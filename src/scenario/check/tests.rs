@@ -239,6 +239,54 @@ fn faults_that_cannot_happen() {
     ]));
 }
 
+/// Faults on the wire: what they cannot look at, values out of range, and that each of them can be written.
+#[test]
+fn faults_on_the_wire() {
+    const FLOOD: &str = "flood.heavy = { tenant = \"starter-2\", clients = 16 }";
+    let before_the_flood = |fault: &str| format!("{fault}\n[[fault]]\n{FLOOD}");
+    let mistaken = [
+        "network.latency = { add = \"0s\" }",
+        "network.bandwidth = { rate = \"100\" }",
+        "network.slice = { size = \"100kb\", gap = \"2ms\" }",
+        "network.refuse = {}\nwhen = { statement = \"select\" }",
+        "network.cut = { how = \"rst\" }",
+        "protocol.swallow = {}\nwhen = { operation = \"read\" }",
+        "protocol.swallow = {}\nwhen = { statement = \"copy\" }",
+        "protocol.drop-context = {}\nwhen = { statement = \"select\" }",
+        "protocol.delay = { by = \"2min\" }\nwhen = { after = \"beginn\" }",
+        "protocol.fail = { sqlstate = \"00000\" }",
+        "protocol.fail = { sqlstate = \"4000\" }",
+        "protocol.duplicate = {}\nwhen = { tenant = \"starter-1\", context = \"x\" }",
+        "protocol.duplicate = {}\nnetwork.blackhole = {}",
+        "pool.leak = {}\nwhen = { table = \"orders\" }",
+    ]
+    .map(before_the_flood);
+    let mistaken: Vec<_> = mistaken.iter().map(|text| (FLOOD, text.as_str())).collect();
+    insta::assert_snapshot!(brief(&mistaken));
+    for sound in [
+        "network.latency = { add = \"50ms\", jitter = \"20ms\" }\nwhen = { after = \"context\", nth = 3 }",
+        "network.bandwidth = { rate = \"100KiB/s\" }\nwhen = { share = \"20%\" }",
+        "network.slice = { size = \"100B\", gap = \"2ms\" }",
+        "network.limit = { after = \"1.5MB\" }",
+        "network.cut = {}",
+        "network.blackhole = {}",
+        "network.refuse = {}",
+        "network.drain = { rate = \"10kB/s\" }",
+        "protocol.swallow = {}\nwhen = { statement = \"insert\", table = \"orders\", tenant = \"starter-1\" }",
+        "protocol.drop-context = {}\nwhen = { first = 3 }",
+        "protocol.fail = { sqlstate = \"40001\", message = \"try again\" }",
+        "protocol.delay = { by = \"20ms\" }",
+        "protocol.duplicate = {}",
+        "protocol.reorder = {}",
+        "protocol.cut = { at = \"acknowledgement\", how = \"silence\" }\nwhen = { statement = \"commit\" }",
+    ] {
+        let text = SOUND.replace(FLOOD, &before_the_flood(sound));
+        let scenario = parse(Path::new("x.toml"), &text).unwrap_or_else(|wrong| panic!("{sound}: {wrong}"));
+        let name = sound.split(' ').next().unwrap();
+        assert!(scenario.faults.iter().any(|fault| fault.action.name() == name), "{sound}");
+    }
+}
+
 /// Conditions that have no value where they stand.
 #[test]
 fn expectations_that_are_never_evaluated() {

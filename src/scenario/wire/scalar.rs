@@ -57,7 +57,7 @@ macro_rules! spelled {
     )* };
 }
 
-spelled!(Text, Tag, Postgres, Length, Percentage, PerSecond, Slug, Code);
+spelled!(Text, Tag, Postgres, Length, Percentage, PerSecond, Size, SizePerSecond, Sqlstate, Slug, Code);
 
 fn decode_spelled<T: Spelled>(node: &Node<'_>, problems: &mut Problems) -> Option<T> {
     let text = match node.get_ref() {
@@ -217,6 +217,71 @@ impl Spelled for PerSecond {
 
     fn schema() -> Schema {
         json_schema!({ "type": "string", "pattern": r"^\s*[0-9][0-9_]*(\.[0-9_]+)?\s*/\s*s\s*$" })
+    }
+}
+
+/// A number of bytes.
+#[derive(Debug)]
+pub(in crate::scenario) struct Size(pub(in crate::scenario) u64);
+
+impl Spelled for Size {
+    fn spelling() -> String {
+        "a size, such as \"64KiB\"".into()
+    }
+
+    fn read(text: &str) -> Result<Self, Wrong> {
+        quantity::size(text).map(Self)
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": r"^\s*[0-9][0-9_]*(\.[0-9_]+)?\s*([kMG]?B|[KMG]iB)\s*$" })
+    }
+}
+
+/// A number of bytes per second.
+#[derive(Debug)]
+pub(in crate::scenario) struct SizePerSecond(pub(in crate::scenario) u64);
+
+impl Spelled for SizePerSecond {
+    fn spelling() -> String {
+        "a size per second, such as \"100KiB/s\"".into()
+    }
+
+    fn read(text: &str) -> Result<Self, Wrong> {
+        quantity::size_rate(text).map(Self)
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": r"^\s*[0-9][0-9_]*(\.[0-9_]+)?\s*([kMG]?B|[KMG]iB)\s*/s\s*$" })
+    }
+}
+
+/// The code of an error.
+#[derive(Debug)]
+pub(in crate::scenario) struct Sqlstate(pub(in crate::scenario) String);
+
+impl Spelled for Sqlstate {
+    fn spelling() -> String {
+        "the SQLSTATE of an error, such as \"40001\"".into()
+    }
+
+    fn read(text: &str) -> Result<Self, Wrong> {
+        let plain = text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+        // Success, warning, no data.
+        let error = !["00", "01", "02"].iter().any(|class| text.starts_with(class));
+        match (plain, error) {
+            (true, true) => Ok(Self(text.to_owned())),
+            (true, false) => {
+                Err(Wrong::new(format!("{text} is no error"), "write one such as \"40001\" (serialization failure)"))
+            }
+            _ => {
+                Err(Wrong::new(format!("`{text}` is no SQLSTATE"), "write five digits and capitals, such as \"40001\""))
+            }
+        }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9A-Z]{5}$" })
     }
 }
 

@@ -1,11 +1,16 @@
 //! The tables of a scenario file. The comments on the keys are the reference that users read.
 
-use super::scalar::{Code, Factor, Length, Nothing, OneOf, PerSecond, Percentage, Postgres, Slug, Tag, Text, Whole};
+use super::scalar::{
+    Code, Factor, Length, Nothing, OneOf, PerSecond, Percentage, Postgres, Size, SizePerSecond, Slug, Sqlstate, Tag,
+    Text, Whole,
+};
 use super::stated::Stated;
 use super::table::{Decode, Entry, Fields, Key, List, Need, Node, table_schema, tables};
 use crate::diagnostics::Problems;
 use crate::scenario::model::Tier;
-use crate::scenario::vocabulary::{ContextLayer, ContextResidue, Defect, FINDING_CODES, Layer, Operation, ServerUse};
+use crate::scenario::vocabulary::{
+    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, Operation, ServerUse, StatementKind,
+};
 
 tables! {
     /// A chaos scenario: what goes wrong, under which load, and what must hold.
@@ -124,7 +129,8 @@ tables! {
         Default "recover" recover: Length = "\"0s\"";
     }
 
-    /// One fault. Exactly one key of exactly one of `context`, `pool` and `flood` says what it does.
+    /// One fault. Exactly one key of exactly one of `context`, `pool`, `flood`, `network` and `protocol` says what it
+    /// does.
     Fault ("with what goes wrong, such as pool.hold = { connections = 8 }") {
         /// The tenant context goes wrong.
         Optional "context" context: ContextFaults;
@@ -132,7 +138,12 @@ tables! {
         Optional "pool" pool: PoolFaults;
         /// One tenant harms the others.
         Optional "flood" flood: FloodFaults;
-        /// Which requests it touches, for `context.drop` and `pool.leak`; without it, all.
+        /// Connections between the application and the server go wrong.
+        Optional "network" network: NetworkFaults;
+        /// Single statements on their way to the server go wrong.
+        Optional "protocol" protocol: ProtocolFaults;
+        /// Which requests it touches, for `context.drop` and `pool.leak`; which statements, for `protocol` and
+        /// `network.latency`; which connections, for the rest of `network`. Without it, all.
         Default "when" when: When = "{}";
         /// When it begins, from the start of the inject phase.
         Default "at" at: Length = "\"0s\"";
@@ -212,21 +223,130 @@ tables! {
         Required "hold" hold: Length;
     }
 
-    /// Which requests a fault touches. All conditions must hold; those on `nth` and `first` count the requests that
-    /// match `tenant`, `tier` and `operation`.
+    /// Faults of the connections between the application and the server. A proxy that speaks the Postgres protocol does
+    /// them.
+    NetworkFaults ("a fault such as { latency = { add = \"50ms\" } }") {
+        /// Every reply takes longer; their order stays. With a condition on statements, only those statements wait, on
+        /// their way to the server.
+        Optional "latency" latency: Latency;
+        /// Each direction of a connection carries so much at most.
+        Optional "bandwidth" bandwidth: Pace;
+        /// Data arrives in slices.
+        Optional "slice" slice: Slice;
+        /// A connection is reset after so many bytes to the client.
+        Optional "limit" limit: Limit;
+        /// Open connections are cut at once, new ones when they come.
+        Optional "cut" cut: CutLink;
+        /// Nothing moves in either direction. Nothing is lost: what waits moves when the fault is undone.
+        Optional "blackhole" blackhole: Nothing;
+        /// New connections are reset before they reach the server. Open ones are left alone.
+        Optional "refuse" refuse: Nothing;
+        /// What the server sends is read at this rate only, so that the server waits for its client.
+        Optional "drain" drain: Pace;
+    }
+
+    /// How much longer something takes.
+    Latency ("a table such as { add = \"50ms\", jitter = \"20ms\" }") {
+        /// By this much, up to a minute.
+        Required "add" add: Length;
+        /// And up to this much more, drawn for each.
+        Default "jitter" jitter: Length = "\"0s\"";
+    }
+
+    /// How fast data moves.
+    Pace ("a table such as { rate = \"100KiB/s\" }") {
+        /// At most.
+        Required "rate" rate: SizePerSecond;
+    }
+
+    /// Data in slices.
+    Slice ("a table such as { size = \"100B\", gap = \"2ms\" }") {
+        /// Size of a slice.
+        Required "size" size: Size;
+        /// Time between two slices.
+        Required "gap" gap: Length;
+    }
+
+    /// The end of a connection after some data.
+    Limit ("a table such as { after = \"64KiB\" }") {
+        /// After so many bytes, counted from the fault's begin.
+        Required "after" after: Size;
+    }
+
+    /// The end of a connection.
+    CutLink ("a table such as { how = \"reset\" }") {
+        /// How it ends.
+        Default "how" how: OneOf<Cut> = "\"reset\"";
+    }
+
+    /// Faults of single statements. A proxy that speaks the Postgres protocol does them, and keeps both sides in
+    /// protocol.
+    ProtocolFaults ("a fault such as { swallow = {} }") {
+        /// The statement never reaches the server, and the client is told that it was done. A COPY is left alone.
+        Optional "swallow" swallow: Nothing;
+        /// The statement that sets the tenant context never reaches the server, and the client is told that it was
+        /// done.
+        Optional "drop-context" drop_context: Nothing;
+        /// The server fails the statement, as if it had run into the error; its transaction is aborted.
+        Optional "fail" fail: Fail;
+        /// The statement and everything behind it on its connection wait.
+        Optional "delay" delay: Delay;
+        /// The statement is done a second time once its batch has ended. The client does not hear of that.
+        Optional "duplicate" duplicate: Nothing;
+        /// The client is told that the statement was done, and it is done after the next one.
+        Optional "reorder" reorder: Nothing;
+        /// The connection is cut at the statement.
+        Optional "cut" cut: CutStatement;
+    }
+
+    /// An error.
+    Fail ("a table such as { sqlstate = \"40001\" }") {
+        /// Its code.
+        Required "sqlstate" sqlstate: Sqlstate;
+        /// What it says.
+        Default "message" message: Text = "\"planted by tenant-chaos\"";
+    }
+
+    /// How long a statement waits.
+    Delay ("a table such as { by = \"200ms\" }") {
+        /// This long, up to a minute.
+        Required "by" by: Length;
+        /// And up to this much longer, drawn for each.
+        Default "jitter" jitter: Length = "\"0s\"";
+    }
+
+    /// Where a connection is cut, and how.
+    CutStatement ("a table such as { at = \"acknowledgement\" }") {
+        /// Where.
+        Required "at" place: OneOf<CutPlace>;
+        /// How it ends.
+        Default "how" how: OneOf<Cut> = "\"reset\"";
+    }
+
+    /// Which requests, statements or connections a fault touches. All conditions must hold; `nth`, `first` and `share`
+    /// count those that match the others.
     When ("a table such as { share = \"20%\" }") {
-        /// This share of the matching requests, drawn at random from the fault's own seeded stream.
+        /// This share of those that match, drawn at random from the fault's own seeded stream.
         Default "share" share: Percentage = "\"100%\"";
-        /// Every nth matching request.
+        /// Every nth that matches.
         Optional "nth" nth: Whole<1, 1_000_000_000>;
-        /// Only the first n matching requests.
+        /// Only the first n that match.
         Optional "first" first: Whole<1, 1_000_000_000>;
-        /// Only requests of this tenant.
+        /// Only requests, or statements under the context, of this tenant.
         Optional "tenant" tenant: Slug;
         /// Only requests of this tier.
         Optional "tier" tier: OneOf<Tier>;
         /// Only requests of this kind.
         Optional "operation" operation: OneOf<Operation>;
+        /// Only statements of this kind; for faults on statements, like the keys below.
+        Optional "statement" statement: OneOf<StatementKind>;
+        /// Only the statement that comes next on its connection behind one of this kind.
+        Optional "after" after: OneOf<StatementKind>;
+        /// Only statements that name this table, without its schema.
+        Optional "table" table: Text;
+        /// Only statements under this tenant context, as its setting holds it; for applications whose tenants are not
+        /// the fleet's.
+        Optional "context" context: Text;
     }
 
     /// What must hold: at least one condition or one finding that must be found.

@@ -15,6 +15,7 @@ use super::binaries::Binaries;
 use super::lease::{Lease, PREFIX};
 use super::process::{self, RunAs};
 use crate::stack::error::StackError;
+use crate::stack::settings::SETTINGS;
 
 /// The server must answer within this.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -27,24 +28,9 @@ const LONGEST_FOLDER: usize = 88;
 /// Times that another port is tried when someone took the chosen one first.
 const PORT_TRIES: usize = 3;
 
-/// Settings of the server. Its data is thrown away, so nothing is forced to disk: what happens to data when the
-/// machine loses power is not among the questions that are asked here. Commits still wait for their WAL as usual.
-const SETTINGS: [&str; 14] = [
-    "listen_addresses=127.0.0.1",
-    "fsync=off",
-    "full_page_writes=off",
-    "wal_level=minimal",
-    "max_wal_senders=0",
-    "max_connections=200",
-    "shared_buffers=256MB",
-    "max_wal_size=2GB",
-    "checkpoint_timeout=30min",
-    "jit=off",
-    "cluster_name=tenant-chaos",
-    "logging_collector=off",
-    "log_line_prefix=%m [%p] ",
-    "unix_socket_permissions=0700",
-];
+/// What a server of this machine needs beside the common settings.
+const LOCAL_SETTINGS: [&str; 3] =
+    ["listen_addresses=127.0.0.1", "logging_collector=off", "unix_socket_permissions=0700"];
 
 /// A running server.
 #[derive(Debug)]
@@ -217,7 +203,7 @@ async fn launch_on(
     postgres.arg("-D").arg(folder.join("data")).stdout(log).stderr(copy);
     postgres.arg("-c").arg(format!("port={port}"));
     postgres.arg("-c").arg(format!("unix_socket_directories={}", folder.display()));
-    for setting in SETTINGS {
+    for setting in SETTINGS.iter().chain(&LOCAL_SETTINGS) {
         postgres.arg("-c").arg(setting);
     }
     let mut child = postgres.spawn().map_err(StackError::io("start postgres"))?;

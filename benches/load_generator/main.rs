@@ -1,0 +1,203 @@
+//! Tenant transactions per second, side by side with `pgbench -M prepared` on the same statements.
+//!
+//! Same server, same role, same number of connections and threads; the contenders take turns in rounds, and each round
+//! gives one ratio. `LOAD_GENERATOR_{CLIENTS,THREADS,ROUNDS,SECONDS}` steer it; docs/benchmarks.md says how to read it.
+
+#[path = "../common/mod.rs"]
+#[expect(dead_code, reason = "each benchmark uses its own part of what they share")]
+mod common;
+mod ours;
+mod pgbench;
+
+use std::time::{Duration, Instant};
+
+use common::{Environment, Failure, Goal, Line, Mode, Ratio, Table, check, median, processors, setting};
+use ours::Ours;
+use pgbench::{Pgbench, Travel};
+use sqlx::{Connection, PgConnection};
+use tenant_chaos::observe::Roster;
+use tenant_chaos::scenario::Fleet;
+use tenant_chaos::stack::{LoginRole, ProviderChoice, Server, StackOptions};
+
+/// Sixteen tenants, one script of pgbench each.
+const FLEET: Fleet = Fleet { starter: 10, growth: 4, enterprise: 2, rows_per_tenant: 1_000 };
+
+/// The server may take this long to publish what a closed connection has done.
+const STATISTICS_LIMIT: Duration = Duration::from_secs(5);
+
+/// What a turn came to.
+struct Turn {
+    /// Transactions.
+    done: u64,
+    /// Transactions per second.
+    rate: f64,
+}
+
+/// Who takes turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Contender {
+    Ours,
+    Pgbench(Travel),
+}
+
+const CONTENDERS: [Contender; 3] =
+    [Contender::Ours, Contender::Pgbench(Travel::OneByOne), Contender::Pgbench(Travel::Pipelined)];
+
+impl Contender {
+    fn title(self) -> &'static str {
+        match self {
+            Contender::Ours => "tenant runtime, three round trips",
+            Contender::Pgbench(Travel::OneByOne) => "pgbench, four round trips",
+            Contender::Pgbench(Travel::Pipelined) => "pgbench, pipelined",
+        }
+    }
+}
+
+/// How much is done.
+struct Plan {
+    clients: u32,
+    threads: usize,
+    rounds: usize,
+    seconds: u32,
+}
+
+impl Plan {
+    fn of(mode: Mode) -> Result<Self, Failure> {
+        let threads = processors().min(8);
+        Ok(Self {
+            clients: setting("LOAD_GENERATOR_CLIENTS", 8)?,
+            threads: setting("LOAD_GENERATOR_THREADS", threads)?,
+            rounds: mode.pick(setting("LOAD_GENERATOR_ROUNDS", 12)?, 1),
+            seconds: mode.pick(setting("LOAD_GENERATOR_SECONDS", 2)?, 1),
+        })
+    }
+}
+
+fn main() -> Result<(), Failure> {
+    let mode = Mode::of_arguments();
+    if mode == Mode::List {
+        println!("load_generator: benchmark");
+        return Ok(());
+    }
+    let plan = Plan::of(mode)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(plan.threads).enable_all().build()?;
+    runtime.block_on(async {
+        let options = StackOptions { provider: ProviderChoice::Local, ..StackOptions::default() };
+        let server = Server::start(&options, None).await?;
+        let measured = run(&server, mode, &plan).await;
+        server.stop().await?;
+        measured
+    })
+}
+
+async fn run(server: &Server, mode: Mode, plan: &Plan) -> Result<(), Failure> {
+    let environment = Environment::note("load_generator", "LOAD_GENERATOR_", server, processors());
+    let database = server.clone_of_fleet(&FLEET, "load-generator", &|_| ()).await?;
+    let connect = server.connect_as(LoginRole::App, &database);
+    let ours = Ours::new(connect.clone(), FLEET, plan.clients);
+    let peer = match Pgbench::find(&server.admin(&database)).await? {
+        Some(program) => {
+            let tenants: Vec<_> = Roster::of(&FLEET).iter().map(|(_, id)| id).collect();
+            let rows = FLEET.rows_per_tenant;
+            let peer = Pgbench::new(program, connect, &tenants, rows, plan.clients, plan.threads)?;
+            peer.check()?;
+            Some(peer)
+        }
+        None => {
+            println!("pgbench is neither beside the server's programs nor on the PATH: no comparison with it");
+            None
+        }
+    };
+    let mut admin = PgConnection::connect_with(&server.admin(&database)).await?;
+    let rates = take_turns(&ours, peer.as_ref(), plan, &mut admin).await?;
+    admin.close().await?;
+    table(environment, plan, &rates).publish(mode)
+}
+
+/// Rates of every contender that there is, by round. Every other round runs backwards, so that a drift of the machine
+/// does not favour whoever comes first.
+async fn take_turns(
+    ours: &Ours,
+    peer: Option<&Pgbench>,
+    plan: &Plan,
+    admin: &mut PgConnection,
+) -> Result<Vec<(Contender, Vec<f64>)>, Failure> {
+    let present = CONTENDERS.into_iter().filter(|who| peer.is_some() || *who == Contender::Ours);
+    let mut rates: Vec<(Contender, Vec<f64>)> = present.map(|who| (who, Vec::new())).collect();
+    for round in 0..plan.rounds {
+        eprintln!("round {} of {}", round + 1, plan.rounds);
+        let forwards = round % 2 == 0;
+        for turn in 0..rates.len() {
+            let place = if forwards { turn } else { rates.len() - 1 - turn };
+            let (who, rates) = &mut rates[place];
+            let before = rows_fetched(admin).await?;
+            let turn = match (*who, peer) {
+                (Contender::Ours, _) => ours.measure(Duration::from_secs(plan.seconds.into())).await?,
+                (Contender::Pgbench(travel), Some(peer)) => {
+                    tokio::task::block_in_place(|| peer.measure(travel, plan.seconds))?
+                }
+                (Contender::Pgbench(_), None) => continue,
+            };
+            check(turn.done > 0, || format!("{} did nothing", who.title()))?;
+            wait_for_rows(admin, *who, before, turn.done).await?;
+            rates.push(turn.rate);
+        }
+    }
+    Ok(rates)
+}
+
+/// Waits until the server itself has counted a row for each transaction of a turn: who reports transactions that did
+/// not read, or that read without the index, is found out.
+async fn wait_for_rows(admin: &mut PgConnection, who: Contender, before: i64, done: u64) -> Result<(), Failure> {
+    let deadline = Instant::now() + STATISTICS_LIMIT;
+    loop {
+        let fetched = rows_fetched(admin).await? - before;
+        if fetched as u64 >= done {
+            return Ok(());
+        }
+        let complaint = || format!("{} reports {done} transactions, the server {fetched} rows", who.title());
+        check(Instant::now() < deadline, complaint)?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Rows of `documents` that were found through an index, so far.
+async fn rows_fetched(admin: &mut PgConnection) -> Result<i64, Failure> {
+    let ask = "SELECT COALESCE(idx_tup_fetch, 0) FROM pg_stat_user_tables WHERE relname = 'documents'";
+    Ok(sqlx::query_scalar(ask).fetch_one(admin).await?)
+}
+
+fn table(environment: Environment, plan: &Plan, rates: &[(Contender, Vec<f64>)]) -> Table {
+    let mut table = Table::new("load_generator", environment);
+    let peer = |travel| rates.iter().find(|(who, _)| *who == Contender::Pgbench(travel));
+    let mut push = |(who, own): &(Contender, Vec<f64>), against: Option<&(Contender, Vec<f64>)>, goal| {
+        table.push(Line {
+            what: who.title().to_owned(),
+            value: median(own),
+            unit: "tx/s",
+            against: against.map(|(who, _)| who.title().to_owned()),
+            ratio: against.map(|(_, theirs)| Ratio::of_rounds(own, theirs)),
+            goal: against.and(goal),
+        });
+    };
+    for line in rates {
+        match line.0 {
+            Contender::Ours => {
+                push(line, peer(Travel::OneByOne), Some(Goal::AtLeast(1.0)));
+                if let Some(pipelined) = peer(Travel::Pipelined) {
+                    push(line, Some(pipelined), None);
+                }
+            }
+            Contender::Pgbench(_) => push(line, None, None),
+        }
+    }
+    table.note(format!(
+        "{} connections and clients, {} threads each for pgbench and for us; {} rounds of {} s, taking turns",
+        plan.clients, plan.threads, plan.rounds, plan.seconds
+    ));
+    table.note(
+        "we also scrub the connection (RESET ALL), compare every row's tenant and the context that the server \
+         confirms; pgbench does none of it",
+    );
+    table
+}

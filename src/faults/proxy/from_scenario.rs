@@ -1,0 +1,62 @@
+//! Rules from scenario files.
+
+use super::rule::{Kind, OnLink, OnStatement, Rule, Verdict, When};
+use crate::observe::TenantId;
+use crate::scenario::{CutPlace, Trigger, WireFault};
+
+impl Rule {
+    /// The rule that does a scenario's fault, in force for as long as its guard lives.
+    pub fn of(fault: &WireFault, trigger: &Trigger) -> Self {
+        let on_statements = trigger.statement.is_some()
+            || trigger.after.is_some()
+            || trigger.table.is_some()
+            || trigger.context.is_some()
+            || trigger.tenant.is_some();
+        let verdict: Verdict = match fault.clone() {
+            WireFault::Latency { add, jitter } if on_statements => OnStatement::Delay { by: add, jitter }.into(),
+            WireFault::Latency { add, jitter } => OnLink::Latency { add, jitter }.into(),
+            WireFault::Bandwidth { bytes_per_s } => OnLink::Bandwidth { bytes_per_s }.into(),
+            WireFault::Slice { bytes, gap } => {
+                OnLink::Slice { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), gap }.into()
+            }
+            WireFault::Limit { bytes } => OnLink::Limit { bytes }.into(),
+            WireFault::CutLink { how } => OnLink::Cut(how).into(),
+            WireFault::Blackhole => OnLink::Blackhole.into(),
+            WireFault::Refuse => OnLink::Refuse.into(),
+            WireFault::Drain { bytes_per_s } => OnLink::Drain { bytes_per_s }.into(),
+            WireFault::Swallow | WireFault::DropContext => OnStatement::Swallow.into(),
+            WireFault::Fail { sqlstate, message } => OnStatement::Fail { sqlstate, message }.into(),
+            WireFault::Delay { by, jitter } => OnStatement::Delay { by, jitter }.into(),
+            WireFault::Duplicate => OnStatement::Duplicate.into(),
+            WireFault::Reorder => OnStatement::Reorder.into(),
+            WireFault::CutStatement { place: CutPlace::Before, how } => OnStatement::CutBefore(how).into(),
+            WireFault::CutStatement { place: CutPlace::Acknowledgement, how } => OnStatement::CutAfterReply(how).into(),
+        };
+        let kind = match fault {
+            WireFault::DropContext => Some(Kind::Context),
+            _ => trigger.statement,
+        };
+        let tenant = trigger.tenant.map(|slug| TenantId::of(slug).to_string());
+        let when = When {
+            kind,
+            table: trigger.table.clone(),
+            tenant: tenant.or_else(|| trigger.context.clone()),
+            after: trigger.after,
+            nth: trigger.nth,
+            first: trigger.first,
+            share: trigger.share,
+            ..When::default()
+        };
+        Self { when, verdict }
+    }
+
+    /// What it counts.
+    pub fn unit(&self) -> &'static str {
+        match &self.verdict {
+            Verdict::Statement(_) => "statements",
+            Verdict::Link(OnLink::Latency { .. }) => "replies",
+            Verdict::Link(OnLink::Bandwidth { .. } | OnLink::Slice { .. } | OnLink::Drain { .. }) => "portions of data",
+            Verdict::Link(_) => "connections",
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! One container with a server in it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use testcontainers::bollard::Docker;
+use testcontainers::bollard::models::PortBinding;
+use testcontainers::core::IntoContainerPort;
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{ContainerAsync, GenericImage, ImageExt};
+use tokio::time::Instant;
+
+use super::image::{Image, choose};
+use super::owner::Process;
+use super::{KEEP_LABEL, OWNER_LABEL, REMOVE_LIMIT, RUN_LABEL, engine, remove, says};
+use crate::stack::error::{Attempt, StackError};
+use crate::stack::options::StackOptions;
+use crate::stack::settings::SETTINGS;
+
+/// The server must answer within this, initdb included.
+const START_LIMIT: Duration = Duration::from_secs(60);
+/// Pause between two looks at a server that is starting.
+const LOOK: Duration = Duration::from_millis(20);
+const PORT: u16 = 5432;
+/// Parallel queries keep their shared memory here; Docker's default is 64 MB.
+const SHM_BYTES: u64 = 256 << 20;
+
+/// A running container.
+pub(in crate::stack) struct Container {
+    container: Option<ContainerAsync<GenericImage>>,
+    docker: Docker,
+    image: Image,
+    id: String,
+    admin: PgConnectOptions,
+}
+
+impl Container {
+    /// Starts a server and waits until it answers.
+    ///
+    /// # Errors
+    /// What was tried, why it failed, and the command that mends it.
+    pub(in crate::stack) async fn start(
+        options: &StackOptions,
+        postgres: Option<&str>,
+        run: &str,
+    ) -> Result<Self, Attempt> {
+        let refused = |(why, mend): (String, String)| Attempt { provider: "docker", why, mend };
+        let docker = engine().await.map_err(|error| {
+            let mend = "start the engine (service docker start), let this user use its socket, or set DOCKER_HOST";
+            refused((format!("no Docker engine answers: {error}"), mend.to_owned()))
+        })?;
+        let image = choose(&docker, options.image.as_deref(), postgres).await.map_err(refused)?;
+        let failed = |why: String| refused((format!("{image} does not start: {why}"), format!("docker run {image}")));
+        let password = uuid::Uuid::new_v4().simple().to_string();
+        let mut request = GenericImage::new(&image.name, &image.tag)
+            .with_exposed_port(PORT.tcp())
+            .with_env_var("POSTGRES_PASSWORD", &password)
+            .with_label(RUN_LABEL, run)
+            .with_label(OWNER_LABEL, Process::own().to_string())
+            .with_shm_size(SHM_BYTES)
+            .with_cmd(command())
+            .with_host_config_modifier(|host| {
+                // Everywhere is the engine's default.
+                let here = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: None };
+                host.publish_all_ports = Some(false);
+                host.port_bindings = Some(HashMap::from([(format!("{PORT}/tcp"), Some(vec![here]))]));
+            });
+        if options.keep {
+            request = request.with_label(KEEP_LABEL, "true");
+        }
+        let container = request.start().await.map_err(|error| failed(error.to_string()))?;
+        let id = container.id().to_owned();
+        let admin = PgConnectOptions::new_without_pgpass()
+            .username("postgres")
+            .password(&password)
+            .database("postgres")
+            .application_name("tenant-chaos administrator");
+        let mut started = Self { container: Some(container), docker, image, id, admin };
+        match started.serve().await {
+            Ok(()) => Ok(started),
+            Err(why) => {
+                let attempt =
+                    refused((format!("{} does not serve: {why}", started.image), "look at its log".to_owned()));
+                // Best effort: what is left is found by its labels.
+                let _ = started.stop().await;
+                Err(attempt)
+            }
+        }
+    }
+
+    /// Finds out where the server is published, and waits until it answers.
+    async fn serve(&mut self) -> Result<(), String> {
+        if let Some(container) = &self.container {
+            let host = container.get_host().await.map_err(|error| error.to_string())?;
+            if !matches!(host.to_string().as_str(), "localhost" | "127.0.0.1" | "::1" | "[::1]") {
+                return Err(format!(
+                    "it is published on 127.0.0.1 of {host}, which is another machine; use an engine here"
+                ));
+            }
+            let port = container.get_host_port_ipv4(PORT.tcp()).await.map_err(|error| error.to_string())?;
+            self.admin = self.admin.clone().host(&host.to_string()).port(port);
+        }
+        self.answers().await
+    }
+
+    /// Waits until the server answers, or its container has ended.
+    async fn answers(&self) -> Result<(), String> {
+        let deadline = Instant::now() + START_LIMIT;
+        loop {
+            let error = match PgConnection::connect_with(&self.admin).await {
+                Ok(connection) => return connection.close().await.map_err(|error| error.to_string()),
+                Err(error) => error,
+            };
+            let state = self.docker.inspect_container(&self.id, None).await.map_err(|error| error.to_string())?.state;
+            if state.is_some_and(|state| state.running == Some(false)) {
+                return Err(format!("its container has ended; it said: {}", self.last_words().await));
+            }
+            if Instant::now() >= deadline {
+                return Err(format!("no answer within {START_LIMIT:?}: {error}"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The end of its log.
+    async fn last_words(&self) -> String {
+        let Some(container) = &self.container else { return String::new() };
+        let log = container.stderr_to_vec().await.unwrap_or_default();
+        let text = String::from_utf8_lossy(&log);
+        text.lines().rev().take(3).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join(" | ")
+    }
+
+    /// Superuser, database `postgres`.
+    pub(in crate::stack) fn admin(&self) -> &PgConnectOptions {
+        &self.admin
+    }
+
+    /// The engine's id of the container.
+    pub(in crate::stack) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What it was started from, such as `postgres:17`.
+    pub(in crate::stack) fn image(&self) -> String {
+        self.image.to_string()
+    }
+
+    /// Removes the container with its volume, whatever state it is in, and verifies it.
+    pub(in crate::stack) async fn stop(&mut self) -> Result<(), StackError> {
+        let what = format!("container {}", &self.id[..self.id.len().min(12)]);
+        let left = |why: String| StackError::Left { what: what.clone(), why };
+        if let Some(container) = self.container.take() {
+            let removed = tokio::time::timeout(REMOVE_LIMIT, container.rm()).await;
+            if !matches!(removed, Ok(Ok(()))) {
+                remove(&self.docker, &self.id).await.map_err(left)?;
+            }
+        }
+        let gone = tokio::time::timeout(REMOVE_LIMIT, async {
+            loop {
+                match self.docker.inspect_container(&self.id, None).await {
+                    Err(error) if says(&error, 404) => return Ok(()),
+                    Err(error) => return Err(left(error.to_string())),
+                    // Someone else is removing it.
+                    Ok(_) => tokio::time::sleep(LOOK).await,
+                }
+            }
+        });
+        gone.await.unwrap_or_else(|_| Err(left("the engine still lists it".to_owned())))
+    }
+
+    /// Lets go of it without stopping it (`--keep`).
+    pub(in crate::stack) fn leave(mut self) {
+        std::mem::forget(self.container.take());
+    }
+}
+
+impl Drop for Container {
+    /// On the ways out that do not stop it: a panic, or a caller who forgot.
+    fn drop(&mut self) {
+        // Dropping the handle removes the container, and panics where no runtime is; then the next start sweeps it.
+        if tokio::runtime::Handle::try_current().is_err() {
+            std::mem::forget(self.container.take());
+        }
+    }
+}
+
+fn command() -> Vec<String> {
+    let settings = SETTINGS.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]);
+    std::iter::once("postgres".to_owned()).chain(settings).collect()
+}

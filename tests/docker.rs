@@ -1,0 +1,201 @@
+//! Proves the docker provider on a real engine: start, pause, kill, and what a killed harness leaves behind.
+//!
+//! Without an engine the tests are listed as ignored, with the reason in their kind, unless
+//! `TENANT_CHAOS_REQUIRE_DOCKER=1`: then that is a failure.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use sqlx::{Connection, PgConnection};
+use tenant_chaos::observe::{Roster, TenantId};
+use tenant_chaos::scenario::Fleet;
+use tenant_chaos::stack::{LoginRole, ProviderChoice, Server, StackOptions, Sweep, clean};
+use tokio::runtime::Runtime;
+
+const FLEET: Fleet = Fleet { starter: 2, growth: 1, enterprise: 1, rows_per_tenant: 20 };
+/// Set for a child of this program that starts a container and waits to be killed.
+const CHILD: &str = "TENANT_CHAOS_TEST_CHILD";
+/// A query to a paused server is given up after this.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+fn main() -> ExitCode {
+    if std::env::var_os(CHILD).is_some() {
+        return child_that_is_killed();
+    }
+    let arguments = Arguments::from_args();
+    let engine = docker(&["info", "--format", "{{.ServerVersion}}"]);
+    let required = std::env::var("TENANT_CHAOS_REQUIRE_DOCKER").is_ok_and(|value| value == "1");
+    let ignored = engine.is_err() && !required;
+    let kind = if ignored { "no Docker engine answers" } else { "" };
+    let tests: [(&str, Test); 5] = [
+        ("a_container_serves_on_loopback_and_leaves_nothing", serves_and_leaves_nothing),
+        ("a_paused_server_answers_again", paused),
+        ("a_killed_server_recovers", killed),
+        ("leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not", leftovers),
+        ("an_image_that_is_not_there_is_named_with_what_mends_it", no_image),
+    ];
+    let trials = tests.map(|(name, test)| Trial::test(name, test).with_ignored_flag(ignored).with_kind(kind));
+    libtest_mimic::run(&arguments, trials.into()).exit_code()
+}
+
+type Test = fn() -> Result<(), Failed>;
+
+fn options() -> StackOptions {
+    let image = std::env::var("TENANT_CHAOS_IMAGE").ok();
+    StackOptions { provider: ProviderChoice::Docker, image, ..StackOptions::default() }
+}
+
+/// Runs the engine's own client.
+fn docker(arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new("docker").args(arguments).output().map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
+        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+    }
+}
+
+fn exists(container: &str) -> bool {
+    docker(&["inspect", container]).is_ok()
+}
+
+fn runtime() -> Runtime {
+    Runtime::new().expect("a runtime starts")
+}
+
+async fn ask(connection: &mut PgConnection) -> Result<i32, String> {
+    let question = sqlx::query_scalar("SELECT 1").fetch_one(connection);
+    tokio::time::timeout(PATIENCE, question)
+        .await
+        .map_err(|_| "no answer".to_owned())?
+        .map_err(|error| error.to_string())
+}
+
+/// A fleet is seeded and cloned in a container; the application sees one tenant, and only through its context. The port
+/// is published on 127.0.0.1 and nowhere else. Afterwards container and volume are gone.
+fn serves_and_leaves_nothing() -> Result<(), Failed> {
+    let (container, volume) = runtime().block_on(async {
+        let server = Server::start(&options(), None).await?;
+        assert_eq!(server.provider(), "docker");
+        let container = server.container_id().await.expect("the docker provider has a container");
+        let addresses = docker(&[
+            "inspect",
+            "--format",
+            "{{range $p, $b := .NetworkSettings.Ports}}{{range $b}}{{.HostIp}} {{end}}{{end}}",
+            &container,
+        ])?;
+        assert_eq!(addresses, "127.0.0.1");
+        let volume = docker(&["inspect", "--format", "{{range .Mounts}}{{.Name}}{{end}}", &container])?;
+        assert!(!volume.is_empty(), "the data lies in a volume");
+
+        let database = server.clone_of_fleet(&FLEET, "docker", &|_| ()).await?;
+        let mut app = PgConnection::connect_with(&server.connect_as(LoginRole::App, &database)).await?;
+        let blind: i64 = sqlx::query_scalar("SELECT count(*) FROM documents").fetch_one(&mut app).await?;
+        let (tenant, _) = Roster::of(&FLEET).iter().next().expect("the fleet has tenants");
+        let mut transaction = app.begin().await?;
+        sqlx::query("SELECT set_config('app.tenant_id', $1, true)")
+            .bind(TenantId::of(tenant).to_string())
+            .execute(&mut *transaction)
+            .await?;
+        let seen: i64 = sqlx::query_scalar("SELECT count(*) FROM documents").fetch_one(&mut *transaction).await?;
+        assert_eq!((blind, seen), (0, 20));
+        transaction.rollback().await?;
+        app.close().await?;
+        server.stop().await?;
+        Ok::<_, Failed>((container, volume))
+    })?;
+    assert!(!exists(&container), "the container is left");
+    assert!(docker(&["volume", "inspect", &volume]).is_err(), "the volume is left");
+    Ok(())
+}
+
+/// A paused server does not answer, and answers on the same connection once it goes on.
+fn paused() -> Result<(), Failed> {
+    runtime().block_on(async {
+        let server = Server::start(&options(), None).await?;
+        let container = server.container_id().await.expect("the docker provider has a container");
+        let mut connection = PgConnection::connect_with(&server.admin("postgres")).await?;
+        docker(&["pause", &container])?;
+        let mute = ask(&mut connection).await;
+        docker(&["unpause", &container])?;
+        assert_eq!(mute, Err("no answer".to_owned()));
+        // The answer to the first question is still under way.
+        assert_eq!(ask(&mut connection).await?, 1);
+        connection.close().await?;
+        Ok(server.stop().await?)
+    })
+}
+
+/// A killed server refuses, and serves the same data once it is started again; a stop works on a dead container, too.
+fn killed() -> Result<(), Failed> {
+    runtime().block_on(async {
+        let server = Server::start(&options(), None).await?;
+        let container = server.container_id().await.expect("the docker provider has a container");
+        let mut connection = PgConnection::connect_with(&server.admin("postgres")).await?;
+        sqlx::raw_sql("CREATE TABLE kept AS SELECT 42 AS answer; CHECKPOINT").execute(&mut connection).await?;
+        docker(&["kill", &container])?;
+        assert!(ask(&mut connection).await.is_err(), "a killed server answers");
+        docker(&["start", &container])?;
+        // The engine chooses the published port anew.
+        let port = docker(&["port", &container, "5432/tcp"])?;
+        let port = port.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        let options = server.admin("postgres").port(port);
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        let answer: i32 = loop {
+            match PgConnection::connect_with(&options).await {
+                Ok(mut connection) => {
+                    break sqlx::query_scalar("SELECT answer FROM kept").fetch_one(&mut connection).await?;
+                }
+                Err(error) if tokio::time::Instant::now() > deadline => return Err(error.into()),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        assert_eq!(answer, 42);
+        docker(&["kill", &container])?;
+        server.stop().await?;
+        assert!(!exists(&container), "the container is left");
+        Ok(())
+    })
+}
+
+/// A harness that is killed with -9 leaves a container, which `clean` removes; that of a living harness stays.
+fn leftovers() -> Result<(), Failed> {
+    let mut child = Command::new(std::env::current_exe()?).env(CHILD, "1").stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line)?;
+    let orphan = line.trim().to_owned();
+    assert!(exists(&orphan), "the child said {line:?}");
+    runtime().block_on(async {
+        let server = Server::start(&options(), None).await?;
+        let mine = server.container_id().await.expect("the docker provider has a container");
+        assert!(exists(&orphan), "the container of a living harness is gone");
+        child.kill()?;
+        child.wait()?;
+        let removed = clean(Sweep::Orphans, None).await?;
+        assert!(removed.iter().any(|what| what.contains(&orphan[..12])), "{removed:?}");
+        assert!(!exists(&orphan), "the orphan is left");
+        assert!(exists(&mine), "the container of a living harness is gone");
+        Ok(server.stop().await?)
+    })
+}
+
+/// Starts a container, says which, and waits.
+fn child_that_is_killed() -> ExitCode {
+    runtime().block_on(async {
+        let server = Server::start(&options(), None).await.expect("a server starts");
+        println!("{}", server.container_id().await.expect("the docker provider has a container"));
+        std::future::pending::<()>().await;
+    });
+    ExitCode::FAILURE
+}
+
+/// The error says which image, why it is not to be had, and what to do.
+fn no_image() -> Result<(), Failed> {
+    let options = StackOptions { image: Some("127.0.0.1:9/no-such-image:1".into()), ..options() };
+    let refused = runtime().block_on(Server::start(&options, None)).err().expect("there is no such image").to_string();
+    for part in ["docker: ", "127.0.0.1:9/no-such-image:1", "to mend it", "docker pull"] {
+        assert!(refused.contains(part), "{part} is missing in: {refused}");
+    }
+    Ok(())
+}
