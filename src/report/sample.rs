@@ -1,11 +1,12 @@
 //! Reports made by hand, for the renderers' tests.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use crate::business_metrics::MicroDollars;
+use crate::business_metrics::{Assumptions, MicroDollars};
 use crate::observe::{Class, ContextOutcome, EndReason, Header, Leak, LeakKind, UndoRecord, Witness};
 use crate::oracle::*;
-use crate::pricing::{Losses, PricedFinding, PricedRun};
+use crate::pricing::{Losses, PricedFinding, PricedRun, PricedSwing};
 use crate::scenario::{ErrorKind, Operation, Phase, TenantSlug, Tier, Who};
 
 use super::assemble::{assemble, assemble_interrupted};
@@ -13,11 +14,16 @@ use super::model::{RunReport, ScenarioReport, Trouble};
 
 /// One of each: planted and caught, failed, noisy within its expectations, inconclusive, a control, one not run.
 pub(super) fn mixed() -> RunReport {
-    let trouble = Trouble {
+    // The year behind it is simulated once.
+    static MIXED: LazyLock<RunReport> = LazyLock::new(|| {
+        let trouble = Trouble {
         scenario: "server-killed-at-commit".into(),
         message: "no provider could serve postgres 17: docker did not answer within 5 s; start it with `systemctl start docker`".into(),
     };
-    assemble(vec![planted(), leaking(), flooded(), idle(), control()], vec![trouble])
+        let report = assemble(vec![planted(), leaking(), flooded(), idle(), control()], vec![trouble]);
+        report.with_year(Assumptions::built_in()).unwrap()
+    });
+    MIXED.clone()
 }
 
 /// Everything holds.
@@ -27,12 +33,9 @@ pub(super) fn passing() -> RunReport {
 
 /// A scenario and a database that say hostile things wherever they may say anything.
 pub(super) fn hostile() -> RunReport {
-    let json = serde_json::to_value(assemble_interrupted(
-        vec![leaking(), planted()],
-        vec![Trouble { scenario: "x".into(), message: "y".into() }],
-        vec!["z".into()],
-    ))
-    .unwrap();
+    let troubles = vec![Trouble { scenario: "x".into(), message: "y".into() }];
+    let report = assemble_interrupted(vec![leaking(), planted()], troubles, vec!["z".into()]);
+    let json = serde_json::to_value(report.with_year(Assumptions::built_in()).unwrap()).unwrap();
     serde_json::from_value(poison(json, "")).unwrap()
 }
 
@@ -42,8 +45,19 @@ pub(super) const VENOM: &str = "<script>alert(1)</script>|`x`]]>\n<!-- --> \"'& 
 fn poison(value: serde_json::Value, key: &str) -> serde_json::Value {
     use serde_json::Value;
     // Texts with a vocabulary of their own cannot hold anything else.
-    const TYPED: [&str; 9] =
-        ["code", "severity", "verdict", "phase", "kind", "operation", "witness", "aggressor", "of"];
+    const TYPED: [&str; 11] = [
+        "code",
+        "severity",
+        "verdict",
+        "phase",
+        "kind",
+        "operation",
+        "witness",
+        "aggressor",
+        "of",
+        "codes",
+        "confidence",
+    ];
     const SLUGS: [&str; 3] = ["asker", "owner", "previous_tenant"];
     match value {
         Value::String(text) if TYPED.contains(&key) || SLUGS.contains(&key) => Value::String(text),
@@ -376,6 +390,12 @@ fn price(findings: &[(Code, &str, Lines, Lines)]) -> PricedRun {
         cost_usd: at_scale.customer.max(at_scale.vendor),
         checks: vec![],
         findings,
-        swings: vec![],
+        swings: vec![PricedSwing {
+            key: "breach.elasticity".into(),
+            low: 0.42,
+            high: 0.76,
+            at_low: MicroDollars(at_scale.vendor.0 / 2),
+            at_high: MicroDollars(at_scale.vendor.0 * 2),
+        }],
     }
 }

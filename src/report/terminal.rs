@@ -50,6 +50,9 @@ pub fn terminal(report: &RunReport, colour: Colour, width: u16) -> String {
         words::run_leaks(report)
     );
     text.push_str(&hanging("total", None, &totals, colour, width));
+    if let Some(year) = &report.year {
+        text.push_str(&hanging("money", None, &year.sentence(), colour, width));
+    }
     text.push_str(&hanging("first", Some(report.verdict), &report.first_look, colour, width));
     text
 }

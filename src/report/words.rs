@@ -2,10 +2,24 @@
 
 use crate::business_metrics::MicroDollars;
 use crate::oracle::{Code, FaultSummary, Finding, LeakBound, Severity, Verdict};
-use crate::pricing::Losses;
+use crate::pricing::{Losses, Year};
 
 use super::model::{RunReport, ScenarioReport};
 use super::text::{count, duration, plural, share, upper_share};
+
+/// Defences that a report lists; the file holds the others.
+pub(super) const MAX_DEFENCES: usize = 10;
+
+/// What a year of losses was simulated with, for whoever wants to have it again.
+pub(super) fn simulated(year: &Year) -> String {
+    format!(
+        "{} simulated years, seed {}, assumptions {}, tenant-chaos {}. The vendor's and the customers' loss are never added.",
+        count(year.years),
+        year.seed,
+        year.assumptions_hash,
+        env!("CARGO_PKG_VERSION")
+    )
+}
 
 /// One word.
 pub(super) fn verdict(verdict: Verdict) -> &'static str {

@@ -90,14 +90,24 @@ pub(super) fn usd(dollars: f64) -> String {
     MicroDollars::from_usd(dollars).to_string()
 }
 
-/// A share as percentage.
+/// A share as percentage: `75.0%`, `0.123%`, `0.0003%`; never a bare zero for a share above it.
 pub(super) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     match percent.abs() {
-        percent if percent >= 1_000.0 => whole(share * 100.0) + "%",
-        percent if percent >= 1.0 || percent == 0.0 => format!("{:.1}%", share * 100.0),
-        _ => format!("{:.2e}%", share * 100.0),
+        size if size >= 1_000.0 => format!("{}%", whole(percent)),
+        size if size >= 1.0 || size == 0.0 => format!("{percent:.1}%"),
+        size if size >= 1e-9 => {
+            // Three significant digits.
+            let decimals = (2 - size.log10().floor() as i32).max(0) as usize;
+            format!("{}%", format!("{percent:.decimals$}").trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => format!("{percent:.2e}%"),
     }
+}
+
+/// A number and its noun.
+pub(super) fn plural(number: f64, noun: &str) -> String {
+    format!("{} {noun}{}", whole(number), if number == 1.0 { "" } else { "s" })
 }
 
 /// A number with thousands marks; one decimal below a thousand if it has any.
@@ -165,8 +175,8 @@ mod tests {
         assert_eq!(table.text(), "model     typical\na × b          $1\nc      $1,200,000");
         assert_eq!((whole(250_000.0), whole(0.5), whole(-1_234.6)), ("250,000".into(), "0.5".into(), "-1,235".into()));
         assert_eq!(
-            (percent(0.75), percent(25.666_67), percent(3e-6)),
-            ("75.0%".into(), "2,567%".into(), "3.00e-4%".into())
+            (percent(0.75), percent(25.666_67), percent(1.23e-6)),
+            ("75.0%".into(), "2,567%".into(), "0.000123%".into())
         );
     }
 }

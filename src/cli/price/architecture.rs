@@ -11,10 +11,10 @@ use crate::cli::output::{CliError, bad_input};
 #[derive(Debug, Args)]
 pub(super) struct Architecture {
     /// Tenants.
-    #[arg(long, default_value_t = 10_000.0)]
+    #[arg(long, default_value_t = 10_000.0, allow_negative_numbers = true)]
     tenants: f64,
     /// Cells that they are spread over.
-    #[arg(long, default_value_t = 100.0)]
+    #[arg(long, default_value_t = 100.0, allow_negative_numbers = true)]
     cells: f64,
     #[command(flatten)]
     common: Common,

@@ -18,7 +18,7 @@ pub(super) struct Bound {
     #[arg(long, default_value_t = 0)]
     leaks: u64,
     /// Queries of a year that the rate is applied to.
-    #[arg(long, default_value_t = 1e9)]
+    #[arg(long, default_value_t = 1e9, allow_negative_numbers = true)]
     queries: f64,
     #[command(flatten)]
     common: Common,
@@ -57,7 +57,7 @@ impl Answer {
         let needed = self.probes_for.map(|(share, probes)| format!("{} for {}", whole(probes as f64), percent(share)));
         let facts = facts([
             ("leak rate", format!("at most {} with 95% confidence", percent(rate.upper_95))),
-            ("two-sided", format!("{} to {}", percent(rate.interval_95.0), percent(rate.interval_95.1))),
+            ("two-sided", two_sided(rate.interval_95)),
             ("expected", percent(rate.expected)),
             ("at expected", year(&self.expected)),
             ("at bound", year(&self.at_bound)),
@@ -71,4 +71,9 @@ impl Answer {
             whole(self.queries)
         )
     }
+}
+
+/// Without a leak there is no lower end to print.
+fn two_sided((low, high): (f64, f64)) -> String {
+    if low > 0.0 { format!("{} to {}", percent(low), percent(high)) } else { format!("at most {}", percent(high)) }
 }

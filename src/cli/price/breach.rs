@@ -3,7 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::answer::{Common, Table, facts, usd, whole};
+use super::answer::{Common, Table, facts, plural, usd, whole};
 use crate::business_metrics::{
     AnchoredBreach, BreachEstimate, BreachSplit, Key, MicroDollars, Range, compare_breach_models,
 };
@@ -13,10 +13,10 @@ use crate::cli::output::{CliError, bad_input};
 #[derive(Debug, Args)]
 pub(super) struct Breach {
     /// Tenants whose data were exposed.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     tenants: f64,
     /// Records of each; without it, the assumption.
-    #[arg(long, alias = "records", value_name = "RECORDS")]
+    #[arg(long, alias = "records", value_name = "RECORDS", allow_negative_numbers = true)]
     records_per_tenant: Option<f64>,
     #[command(flatten)]
     common: Common,
@@ -53,7 +53,7 @@ impl Breach {
 impl Answer {
     fn text(&self, tenants: f64) -> String {
         let split = &self.split;
-        let head = format!("A breach of {} records ({} tenants)", whole(self.records), whole(tenants));
+        let head = format!("A breach of {} ({})", plural(self.records, "record"), plural(tenants, "tenant"));
         let facts = facts([
             ("typical", format!("{}   {}", usd(self.typical_usd), self.formula)),
             (

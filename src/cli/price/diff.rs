@@ -21,7 +21,7 @@ pub(super) struct Diff {
     /// The same, later.
     new: PathBuf,
     /// Changes of a scenario's price up to this many dollars are not shown.
-    #[arg(long, value_name = "DOLLARS", default_value_t = 0.0)]
+    #[arg(long, value_name = "DOLLARS", default_value_t = 0.0, allow_negative_numbers = true)]
     at_least: f64,
     #[command(flatten)]
     common: Common,

@@ -14,13 +14,13 @@ pub(super) struct Downtime {
     #[arg(long, value_enum, default_value_t = Tier::Enterprise)]
     tier: Tier,
     /// How long.
-    #[arg(long, default_value_t = 45.0)]
+    #[arg(long, default_value_t = 45.0, allow_negative_numbers = true)]
     minutes: f64,
     /// Affected customers; without it, those that the published rate is for.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     customers: Option<f64>,
     /// Share of requests that fail, 0 to 1.
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     severity: f64,
     /// Service level agreement: rds-multi-az, rds-single, github-quarterly, atlassian-premium or none.
     #[arg(long, default_value_t = SlaSchedule::default())]

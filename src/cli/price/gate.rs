@@ -23,13 +23,13 @@ pub(super) struct Gate {
     #[arg(default_value = JOURNALS)]
     run: Vec<PathBuf>,
     /// Expected annual loss of the vendor at most, US dollars.
-    #[arg(long, value_name = "DOLLARS")]
+    #[arg(long, value_name = "DOLLARS", allow_negative_numbers = true)]
     max_eal: Option<f64>,
     /// The vendor's loss that one year in twenty exceeds, at most, US dollars.
-    #[arg(long, value_name = "DOLLARS")]
+    #[arg(long, value_name = "DOLLARS", allow_negative_numbers = true)]
     max_var95: Option<f64>,
     /// Upper bound (95%) on the share of foreign rows at most, over scenarios that plant no leak.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     max_leak_ub: Option<f64>,
     #[command(flatten)]
     common: Common,

@@ -11,7 +11,7 @@ use crate::cli::output::{CliError, bad_input};
 #[derive(Debug, Args)]
 pub(super) struct NoisyNeighbour {
     /// Tenants that were slowed down.
-    #[arg(long, default_value_t = 200.0)]
+    #[arg(long, default_value_t = 200.0, allow_negative_numbers = true)]
     tenants: f64,
     /// Their tier.
     #[arg(long, value_enum, default_value_t = Tier::Starter)]

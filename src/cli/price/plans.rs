@@ -50,7 +50,7 @@ impl Tiers {
                     usd(plan.cost),
                     margin,
                     calls,
-                    format!("${:.4}", line.overage_price_usd),
+                    if plan.calls >= 1e12 { "-".to_owned() } else { format!("${:.4}", line.overage_price_usd) },
                     warning,
                 ]);
             }
@@ -65,7 +65,7 @@ pub(super) struct Upgrade {
     #[arg(long, value_enum, default_value_t = Tier::Starter)]
     tier: Tier,
     /// API calls of a month.
-    #[arg(long, default_value_t = 15_000.0)]
+    #[arg(long, default_value_t = 15_000.0, allow_negative_numbers = true)]
     calls: f64,
     #[command(flatten)]
     common: Common,

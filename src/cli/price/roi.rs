@@ -15,7 +15,7 @@ use crate::report::{RunReport, ScenarioReport};
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Roi {
     /// What it costs now, US dollars.
-    #[arg(long, default_value_t = 75_000.0)]
+    #[arg(long, default_value_t = 75_000.0, allow_negative_numbers = true)]
     cost: f64,
     /// Runs without the fix: journals, folders of them, or a report.json.
     #[arg(long, num_args = 1.., value_name = "RUN", requires = "after", conflicts_with = "benefit")]
@@ -27,13 +27,13 @@ pub(in crate::cli) struct Roi {
     #[arg(long, value_enum, default_value_t = Whose::Vendor)]
     line: Whose,
     /// Benefit of each year, US dollars, separated by commas; the last one recurs.
-    #[arg(long, value_delimiter = ',', value_name = "DOLLARS")]
+    #[arg(long, value_delimiter = ',', value_name = "DOLLARS", allow_negative_numbers = true)]
     benefit: Vec<f64>,
     /// Years.
     #[arg(long, default_value_t = 5)]
     years: usize,
     /// Yearly discount rate; without it, the assumption.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     rate: Option<f64>,
     /// Years to simulate.
     #[arg(long, default_value_t = 100_000)]

@@ -3,6 +3,7 @@
 
 mod chart;
 mod evidence;
+mod money;
 mod scale;
 mod scenario;
 
@@ -44,6 +45,7 @@ fn page(report: &RunReport) -> Markup {
                 }
                 main {
                     @if !report.scenarios.is_empty() { (overview(report)) }
+                    @if let Some(year) = &report.year { (money::section(year, report)) }
                     (troubles(report))
                     (not_run(report))
                     @for (index, each) in words::worst_first(report).into_iter().enumerate() { (scenario::section(each, index)) }

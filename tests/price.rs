@@ -1,0 +1,99 @@
+//! `tenant-chaos price` as a user runs it: the product's two demos, and what bad input gets.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be run fails the test")]
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+fn price(arguments: &[&str]) -> assert_cmd::assert::Assert {
+    let mut command = Command::cargo_bin("tenant-chaos").unwrap();
+    command.env_remove("RUST_LOG").env("NO_COLOR", "1").env("COLUMNS", "100");
+    command.arg("price").args(arguments).assert()
+}
+
+fn json(arguments: &[&str]) -> serde_json::Value {
+    let arguments = [arguments, &["--json"]].concat();
+    serde_json::from_slice(&price(&arguments).success().get_output().stdout).unwrap()
+}
+
+/// The first demo: a leak of fifty tenants, an outage of 45 minutes, a noisy neighbour, the return on the pool.
+#[test]
+fn the_first_demo_answers() {
+    price(&["breach", "--tenants", "50"]).success().stdout(contains("$1,200,000").and(contains("ABOVE its largest")));
+    price(&["downtime"]).success().stdout(contains("customers lose  $405,000").and(contains("rds-multi-az")));
+    price(&["noisy-neighbor"]).success().stdout(contains("vendor loses  $8,002"));
+    price(&["roi", "--benefit", "2000000", "--years", "1"])
+        .success()
+        .stdout(contains("2,567%").and(contains("build it")));
+    price(&["roi", "--benefit", "5500000,3500000"]).success().stdout(contains("$15,010,936").and(contains("20,015%")));
+}
+
+/// The second demo: margins, overage, the upgrade.
+#[test]
+fn the_second_demo_answers() {
+    price(&["tiers"]).success().stdout(contains("69.7%").and(contains("80.0%")).and(contains("90.0%")));
+    price(&["upgrade", "--calls", "15000"]).success().stdout(contains("Upgrade to growth and save $95 a month."));
+    price(&["upgrade", "--calls", "5000"]).success().stdout(contains("Stay on starter"));
+    price(&["architecture"]).success().stdout(contains("RLS + pooling").and(contains("is wrong when")));
+}
+
+/// JSON carries the same numbers, and a drawing is written where it is asked for.
+#[test]
+fn answers_come_as_json_and_drawings() {
+    assert_eq!(json(&["noisy-neighbor"])["total_usd"], 8_002.0);
+    assert!(json(&["bound", "--probes", "2995"])["rate"]["upper_95"].as_f64().unwrap() <= 0.001);
+    let folder = tempfile::tempdir().unwrap();
+    for question in ["lec", "tornado"] {
+        let file = folder.path().join(question);
+        price(&[question, "--svg", file.to_str().unwrap()]).success();
+        let svg = std::fs::read_to_string(&file).unwrap();
+        assert!(svg.starts_with("<svg") && !svg.contains("NaN"), "{question}");
+    }
+}
+
+/// A simulation is the same on one thread and on four, and another seed is another sample.
+#[test]
+fn simulations_repeat() {
+    let lec = |more: &[&str]| json(&[&["lec", "--years", "20000"], more].concat());
+    assert_eq!(lec(&[]), lec(&["--threads", "4"]));
+    assert_ne!(lec(&[])["exceeded"], lec(&["--seed", "2"])["exceeded"]);
+}
+
+/// Impossible numbers, unknown keys and missing questions give exit code 2 and name what is wrong; nothing says NaN.
+#[test]
+fn bad_input_is_named() {
+    for (arguments, named) in [
+        (vec!["breach", "--tenants", "-1"], "`records` must not be negative"),
+        (vec!["breach", "--tenants", "0"], "`records` must not be zero"),
+        (vec!["breach", "--tenants", "nan"], "`records` is not a finite number"),
+        (vec!["breach", "--tenants", "1e300"], "`records` is so large"),
+        (vec!["downtime", "--severity", "1.5"], "`severity` is a share"),
+        (vec!["downtime", "--sla", "rds"], "sla"),
+        (vec!["lec", "--years", "0"], "`years` must not be zero"),
+        (vec!["bound", "--probes", "0"], "`probes` must not be zero"),
+        (vec!["bound", "--probes", "5", "--leaks", "6"], "`leaks` is a share"),
+        (vec!["roi", "--benefit", "1", "--cost", "0"], "`cost` must not be zero"),
+        (vec!["roi", "--benefit", "1", "--years", "0"], "`years` must not be zero"),
+        (vec!["roi"], "--before"),
+        (vec!["gate"], "--max-eal"),
+        (vec!["gate", "--max-eal", "-1"], "`--max-eal` must not be negative"),
+        (vec!["assumptions", "--explain", "breach.sigam"], "did you mean `breach.sigma`?"),
+    ] {
+        price(&arguments).code(2).stdout("").stderr(contains(named).and(contains("NaN").not()));
+    }
+}
+
+/// Overridden assumptions move the answer; a mistake among them is shown at its place.
+#[test]
+fn assumptions_can_be_overridden() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ours.toml");
+    let path = file.to_str().unwrap();
+    std::fs::write(&file, "downtime.enterprise = 4_500\n").unwrap();
+    price(&["downtime", "--assumptions", path]).success().stdout(contains("customers lose  $202,500"));
+    std::fs::write(&file, "[downtime]\nenterprize = 4_500\n").unwrap();
+    price(&["downtime", "--assumptions", path])
+        .code(2)
+        .stderr(contains("ours.toml:2:1").and(contains("did you mean `downtime.enterprise`?")));
+}
