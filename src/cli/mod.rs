@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Results go to standard output, everything else to standard error.
 
+mod audit;
 mod check;
 mod clean;
 mod exit;
@@ -45,6 +46,8 @@ enum Command {
     Plan(plan::Plan),
     /// Judge and price journals of finished runs again; no database needed.
     Report(report::Report),
+    /// Find in a schema's catalogue how one tenant can reach another's data; read-only.
+    Audit(audit::Audit),
     /// Print the JSON Schema of a format.
     Schema(schema::Schema),
     /// Remove what killed runs have left behind.
@@ -59,6 +62,7 @@ impl Command {
             Command::Check(check) => check.execute(),
             Command::Plan(plan) => plan.execute(),
             Command::Report(report) => report.execute(),
+            Command::Audit(audit) => audit.execute(),
             Command::Schema(schema) => schema.execute(),
             Command::Clean(clean) => clean.execute(),
         }
