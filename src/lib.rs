@@ -33,5 +33,6 @@ pub mod report;
 
 // What ties it together.
 pub mod cli;
+pub mod hunt;
 pub mod run;
 pub mod suite;

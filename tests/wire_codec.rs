@@ -1,6 +1,8 @@
 //! Differential test of the codec: for messages that both know, the proxy reads what the crate pgwire wrote, whatever
 //! the chunks.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it wanted by panicking")]
+
 use pgwire::messages::data::{DataRow, FieldDescription, RowDescription};
 use pgwire::messages::extendedquery as extended;
 use pgwire::messages::response::{CommandComplete, ErrorResponse, ReadyForQuery, TransactionStatus};

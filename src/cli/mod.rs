@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Results go to standard output, everything else to standard error.
 
+mod audit;
 mod check;
 mod clean;
 mod exit;
@@ -51,6 +52,8 @@ enum Command {
     Price(Box<price::Price>),
     /// What a fix returns, from runs without and with it (`price roi`).
     Roi(price::Roi),
+    /// Find in a schema's catalogue how one tenant can reach another's data; read-only.
+    Audit(audit::Audit),
     /// Print the JSON Schema of a format.
     Schema(schema::Schema),
     /// Sit between an application and its database: do a scenario's faults on the wire, and judge the rows that cross.
@@ -69,6 +72,7 @@ impl Command {
             Command::Report(report) => report.execute(),
             Command::Price(price) => price.execute(),
             Command::Roi(roi) => roi.execute(),
+            Command::Audit(audit) => audit.execute(),
             Command::Schema(schema) => schema.execute(),
             Command::Proxy(proxy) => proxy.execute(),
             Command::Clean(clean) => clean.execute(),

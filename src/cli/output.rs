@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::exit::Exit;
 use crate::business_metrics::InputError;
+use crate::hunt::HuntError;
 use crate::report::{Colour, ReportError};
 use crate::run::RunError;
 use crate::scenario::Diagnostics;
@@ -44,6 +45,9 @@ pub(super) enum CliError {
     /// The run.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The hunt.
+    #[error(transparent)]
+    Hunt(#[from] HuntError),
     /// The server.
     #[error(transparent)]
     Stack(#[from] StackError),
@@ -71,7 +75,8 @@ pub(super) fn explain(error: CliError) -> Exit {
     }
     let exit = match &error {
         CliError::Input(_) | CliError::Usage(_) | CliError::Journal { .. } | CliError::Report(_) => Exit::BadInput,
-        CliError::Io { .. } | CliError::Run(_) | CliError::Stack(_) => Exit::Trouble,
+        CliError::Hunt(error) if error.is_input() => Exit::BadInput,
+        CliError::Io { .. } | CliError::Run(_) | CliError::Hunt(_) | CliError::Stack(_) => Exit::Trouble,
     };
     let text = match &error {
         CliError::Input(diagnostics) => diagnostics.render(colour(&std::io::stderr()) == Colour::On),

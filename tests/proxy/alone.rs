@@ -56,7 +56,7 @@ fn scenario(folder: &Path, expect: &str) -> String {
     let path = folder.join("lost-context.toml");
     let text = format!(
         "name = \"lost-context\"\nwhy = \"The context is lost.\"\nload = {{ rate = \"1/s\" }}\n\
-         phases = {{ inject = \"1s\" }}\nexpect = {{ {expect} }}\n[[fault]]\nprotocol.drop-context = {{}}\n"
+         phases = {{ inject = \"3s\" }}\nexpect = {{ {expect} }}\n[[fault]]\nprotocol.drop-context = {{}}\n"
     );
     std::fs::write(&path, text).unwrap();
     path.display().to_string()

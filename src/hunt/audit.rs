@@ -1,0 +1,109 @@
+//! The static audit: every rule over one database's catalogue. It only reads catalogues, so it may run against a
+//! live database.
+
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+
+use super::error::HuntError;
+use super::finding::{Finding, Severity, Status};
+use super::roles;
+use super::rules::{PRELUDE, RULES};
+
+/// Names that tenant columns often have, beside those that the policies compare.
+const USUAL_TENANT_COLUMNS: [&str; 10] = [
+    "tenant_id",
+    "team_id",
+    "account_id",
+    "org_id",
+    "organization_id",
+    "organisation_id",
+    "workspace_id",
+    "company_id",
+    "customer_id",
+    "tenant",
+];
+
+/// What the catalogue says.
+#[derive(Debug, Serialize)]
+pub struct Audit {
+    /// Version of this format.
+    pub schema_version: u32,
+    /// The role that the findings are about.
+    pub app_role: String,
+    /// The roles that were taken into account, best first.
+    pub app_role_candidates: Vec<String>,
+    /// Names of columns that say whose a row is.
+    pub tenant_columns: Vec<String>,
+    /// Tables that were looked at.
+    pub tables: i64,
+    /// Tables with row security.
+    pub protected_tables: i64,
+    /// What was found, worst first.
+    pub findings: Vec<Finding>,
+}
+
+impl Audit {
+    /// Whether one tenant may reach another's data.
+    pub fn is_open(&self) -> bool {
+        self.findings.iter().any(|finding| matches!(finding.severity, Severity::Leak | Severity::Write))
+    }
+}
+
+/// Audits the database of a connection for one role, or for the one that looks like the application's.
+///
+/// # Errors
+/// The role does not exist or none can be found; or a query fails.
+pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Result<Audit, HuntError> {
+    let role = roles::discover(connection, app_role).await?;
+    let tenant_columns = tenant_columns(connection).await?;
+    let count = "SELECT count(*), count(*) FILTER (WHERE relrowsecurity) FROM pg_class c \
+                 JOIN pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema)'";
+    let row = sqlx::query(count).fetch_one(&mut *connection).await.map_err(HuntError::database("count the tables"))?;
+    let (tables, protected_tables): (i64, i64) = (row.get(0), row.get(1));
+    let mut findings = Vec::new();
+    for rule in RULES {
+        let rows = sqlx::query(AssertSqlSafe(format!("{PRELUDE}{}", rule.query)))
+            .bind(&role.name)
+            .bind(&tenant_columns)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(|source| HuntError::Database { what: rule.title, source })?;
+        findings.extend(rows.iter().map(|row| {
+            Finding::new(rule.mode, rule.severity, Status::Static, row.get(0), rule.title)
+                .evidence(row.get::<String, _>(1))
+                .fix(row.get::<String, _>(2))
+        }));
+    }
+    if tables > 0 && protected_tables == 0 {
+        findings.push(
+            Finding::new("F01", Severity::Leak, Status::Static, "(the schema)", "no table has row security")
+                .evidence(format!("{tables} tables, none with a policy that is switched on"))
+                .fix("-- ENABLE and FORCE ROW LEVEL SECURITY, and a policy per table"),
+        );
+    }
+    findings.sort_by(|a, b| {
+        (a.severity, &a.mode, &a.object, &a.evidence).cmp(&(b.severity, &b.mode, &b.object, &b.evidence))
+    });
+    findings.dedup();
+    let (app_role, app_role_candidates) = (role.name, role.candidates);
+    Ok(Audit { schema_version: 1, app_role, app_role_candidates, tenant_columns, tables, protected_tables, findings })
+}
+
+/// The column that most policies look at, if it is no table's own key, and the usual names.
+pub(super) async fn tenant_columns(connection: &mut PgConnection) -> Result<Vec<String>, HuntError> {
+    let most_used: Option<String> = sqlx::query_scalar(
+        "SELECT a.attname::text FROM pg_policy p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass \
+         AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.polrelid AND d.refobjsubid > 0 \
+         JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid \
+         WHERE a.attname NOT IN ('id', 'uuid', 'user_id') \
+         GROUP BY a.attname HAVING count(DISTINCT p.polrelid) > 1 ORDER BY count(DISTINCT p.polrelid) DESC, 1 LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await
+    .map_err(HuntError::database("look for the tenant column"))?;
+    let mut names: Vec<String> = most_used.into_iter().collect();
+    names.extend(USUAL_TENANT_COLUMNS.map(str::to_owned));
+    names.dedup();
+    Ok(names)
+}
