@@ -96,7 +96,7 @@ async fn it_finds_what_a_lost_context_leaks() {
             if sent.is_err() {
                 break;
             }
-            tenant = "b";
+            tenant = if tenant == "a" { "b" } else { "a" };
         }
         let (exit, said) = alone.end();
         assert!(exit.is_some_and(|exit| codes.contains(&exit)), "{expect}: {exit:?} {said}");
