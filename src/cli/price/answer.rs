@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::business_metrics::{Assumptions, MicroDollars, Point};
+use crate::business_metrics::{Assumptions, InputError, MicroDollars, Point, Risk};
 use crate::cli::exit::Exit;
 use crate::cli::options::MoneyArgs;
 use crate::cli::output::{CliError, bad_input, print, print_json};
@@ -147,6 +147,32 @@ impl Table {
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         self.rows.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The range of one event's cost over the ranges of all assumptions.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct EventRange {
+    mean_usd: f64,
+    p05_usd: f64,
+    p95_usd: f64,
+}
+
+impl EventRange {
+    /// Of many draws, always the same.
+    pub(super) fn of(risk: &Risk) -> Result<Self, InputError> {
+        const DRAWS: usize = 100_000;
+        let events = risk.severity().sample(risk.name(), DRAWS, 1)?;
+        Ok(Self { mean_usd: risk.severity().mean(), p05_usd: events.var(0.05), p95_usd: events.var(0.95) })
+    }
+
+    pub(super) fn text(&self) -> String {
+        format!(
+            "{} on average, nine in ten between {} and {}",
+            usd(self.mean_usd),
+            usd(self.p05_usd),
+            usd(self.p95_usd)
+        )
     }
 }
 

@@ -60,11 +60,7 @@ fn defences(year: &Year) -> Markup {
             vec![html! { (defence.scenario) }, html! { (vendor) }, html! { (customer) }]
         })
         .collect();
-    let columns = [
-        Column::Text("Planted bug"),
-        Column::Number("A year with it: vendor"),
-        Column::Number("customers"),
-    ];
+    let columns = [Column::Text("Planted bug"), Column::Number("A year with it: vendor"), Column::Number("customers")];
     html! { @if !rows.is_empty() { h3 { "What the defences are worth" } (table(&columns, &rows)) } }
 }
 
