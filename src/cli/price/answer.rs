@@ -11,6 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::options::MoneyArgs;
 use crate::cli::output::{CliError, bad_input, print, print_json};
 use crate::cli::report::judged;
+use crate::diagnostics::visible;
 use crate::report::{RunReport, assemble};
 
 /// Where `tenant-chaos run` leaves its journals.
@@ -39,7 +40,7 @@ impl Common {
     pub(super) fn answer(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<Exit, CliError> {
         match self.json {
             true => print_json(value)?,
-            false => print(&text())?,
+            false => print(&safe(&text()))?,
         }
         Ok(Exit::Pass)
     }
@@ -55,6 +56,11 @@ impl Common {
         let report = assemble(judged(paths, &assumptions)?, Vec::new());
         report.with_year(&assumptions).map_err(bad_input)
     }
+}
+
+/// Text with the names in it made visible: a report.json may have been written by anybody.
+fn safe(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
 fn priced_report(path: &Path) -> Result<RunReport, CliError> {
@@ -131,7 +137,7 @@ impl Table {
     }
 
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.to_vec());
+        self.rows.push(cells.map(|cell| visible(&cell).into_owned()).to_vec());
     }
 
     pub(super) fn text(&self) -> String {
@@ -191,6 +197,15 @@ pub(super) fn write_svg(path: &Path, svg: Option<String>) -> Result<(), CliError
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A name cannot forge a row, move the cursor or turn the direction of writing.
+    #[test]
+    fn hostile_names_are_shown() {
+        let mut table = Table::new(["scenario", "price"]);
+        table.row(["a\n\u{1b}[2Jb\u{202e}".into(), "$1".into()]);
+        assert_eq!(table.text().lines().count(), 2);
+        assert!(!safe(&format!("x\u{1b}[31m\n{}", table.text())).chars().any(|c| c != '\n' && c.is_control()));
+    }
 
     /// Columns line up, whatever the width of their cells, and numbers have their marks.
     #[test]

@@ -16,12 +16,17 @@ pub(super) fn section(year: &Year, report: &RunReport) -> Markup {
             header { h2 { "A year of losses" } }
             p { (in_code(&year.sentence())) }
             @if let Some(curve) = loss_curve(&[("the vendor", &year.vendor.curve), ("its customers", &year.customer.curve)]) {
-                figure { figcaption { b { "Loss exceedance" } } (curve) }
+                figure { figcaption { b { "Loss exceedance" } } (wide("loss exceedance curve", &curve)) }
             }
             (risks(year)) (defences(year)) (hangs_on(report)) (assumptions(year))
             p.soft.small { (words::simulated(year)) }
         }
     }
+}
+
+/// A drawing that scrolls sideways on a phone, where its text would be too small to read.
+fn wide(name: &str, drawing: &Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="region" aria-label=(name) { div style="min-width:520px" { (drawing) } } }
 }
 
 fn risks(year: &Year) -> Markup {
@@ -72,7 +77,7 @@ fn hangs_on(report: &RunReport) -> Markup {
         @if let Some((scenario, drawing)) = drawn {
             figure {
                 figcaption { b { "What the price of " (scenario.header.scenario) " hangs on" } }
-                (drawing)
+                (wide("what the price hangs on", &drawing))
             }
         }
     }
