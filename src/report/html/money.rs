@@ -1,9 +1,9 @@
-//! A year of losses, for those who pay: the sentence, the curve, the risks, the defences, what the dearest price hangs on,
+//! A year of losses, for those who pay; its sentence stands at the top of the page: the curve, the risks, the defences, what the dearest price hangs on,
 //! and where every figure comes from.
 
 use maud::{Markup, html};
 
-use super::{Column, in_code, table};
+use super::{Column, table};
 use crate::pricing::{Year, YearLine};
 use crate::report::model::RunReport;
 use crate::report::money_chart::{loss_curve, tornado};
@@ -14,7 +14,6 @@ pub(super) fn section(year: &Year, report: &RunReport) -> Markup {
     html! {
         article {
             header { h2 { "A year of losses" } }
-            p { (in_code(&year.sentence())) }
             @if let Some(curve) = loss_curve(&[("the vendor", &year.vendor.curve), ("its customers", &year.customer.curve)]) {
                 figure { figcaption { b { "Loss exceedance" } } (wide("loss exceedance curve", &curve)) }
             }
