@@ -13,9 +13,10 @@
 pub mod diagnostics;
 
 // What things mean: pure, no I/O.
+pub mod stats;
+
 pub mod business_metrics;
 pub mod scenario;
-pub mod stats;
 
 // What was seen: typed events and the journal they are kept in.
 pub mod observe;

@@ -21,8 +21,8 @@ fn json(arguments: &[&str]) -> serde_json::Value {
 #[test]
 fn the_first_demo_answers() {
     price(&["breach", "--tenants", "50"]).success().stdout(contains("$1,200,000").and(contains("ABOVE its largest")));
-    price(&["downtime"]).success().stdout(contains("customers lose  $405,000").and(contains("rds-multi-az")));
-    price(&["noisy-neighbor"]).success().stdout(contains("vendor loses  $8,002"));
+    price(&["downtime"]).success().stdout(contains("customers lose   $405,000").and(contains("rds-multi-az")));
+    price(&["noisy-neighbor"]).success().stdout(contains("vendor loses     $8,002"));
     price(&["roi", "--benefit", "2000000", "--years", "1"])
         .success()
         .stdout(contains("2,567%").and(contains("build it")));
@@ -91,7 +91,7 @@ fn assumptions_can_be_overridden() {
     let file = folder.path().join("ours.toml");
     let path = file.to_str().unwrap();
     std::fs::write(&file, "downtime.enterprise = 4_500\n").unwrap();
-    price(&["downtime", "--assumptions", path]).success().stdout(contains("customers lose  $202,500"));
+    price(&["downtime", "--assumptions", path]).success().stdout(contains("customers lose   $202,500"));
     std::fs::write(&file, "[downtime]\nenterprize = 4_500\n").unwrap();
     price(&["downtime", "--assumptions", path])
         .code(2)

@@ -43,7 +43,8 @@ pub use architecture::{Architecture, ArchitectureCost, ArchitectureModel};
 pub use assumptions::{Assumption, Assumptions, BUILT_IN, Confidence, Point};
 pub use bound::{LeakRate, LeakYear};
 pub use breach::{
-    AnchoredBreach, BreachEstimate, BreachSplit, Dbir2015, Jacobs2014, PerRecord, Range, compare_breach_models,
+    AnchoredBreach, BreachEstimate, BreachSplit, Dbir2015, Jacobs2014, PerRecord, Range, RegulatoryFine,
+    compare_breach_models,
 };
 pub use downtime::DowntimeModel;
 pub use error_impact::{ErrorCause, ErrorImpact, ImpactAmount, ImpactKind, error_impact};

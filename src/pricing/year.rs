@@ -1,8 +1,9 @@
 //! A year of losses, from what runs have shown: the sentence for those who pay, and what stands behind it.
 //!
-//! Findings that nobody planted are what is there. Per kind of failure the dearest of them is one risk, at the published
-//! or assumed frequency of its kind: several scenarios that show one failure are one risk. Planted findings show what a
-//! defence is worth: what a year would cost if the planted bug were there. Notices cost nothing here.
+//! Findings that nobody planted, and that are no side effect of something planted, are what is there. Per kind of failure
+//! the dearest of them is one risk, at the published or assumed frequency of its kind: several scenarios that show one
+//! failure are one risk. Planted findings show what a defence is worth: what a year would cost if the planted bug were
+//! there. Notices cost nothing here.
 
 use serde::{Deserialize, Serialize};
 
@@ -219,13 +220,20 @@ pub(super) enum Which {
 }
 
 impl Which {
-    fn holds(self, finding: &Finding) -> bool {
+    fn holds(self, finding: &Finding, plants: bool) -> bool {
+        let of_the_bug = finding.planted || plants && is_service(finding);
         match self {
-            Which::Unplanted => !finding.planted,
-            Which::Planted => finding.planted,
+            Which::Unplanted => !of_the_bug,
+            Which::Planted => of_the_bug,
             Which::All => true,
         }
     }
+}
+
+/// Requests that fail or are slow beside a planted bug are its doing, whether the scenario names them or not. A leak or a
+/// lost write that the scenario does not name is news even there.
+fn is_service(finding: &Finding) -> bool {
+    matches!(finding.severity, oracle::Severity::Availability | oracle::Severity::Performance)
 }
 
 /// A year of losses from the prices of several scenarios.
@@ -248,7 +256,8 @@ pub fn year(scenarios: &[ScenarioPrice<'_>], assumptions: &Assumptions, seed: u6
 
 /// Findings with their price, without notices.
 fn priced<'a>(each: &ScenarioPrice<'a>, which: Which) -> impl Iterator<Item = &'a PricedFinding> {
-    let counts = move |finding: &Finding| which.holds(finding) && finding.severity != oracle::Severity::Notice;
+    let plants = each.findings.iter().any(|finding| finding.planted);
+    let counts = move |finding: &Finding| which.holds(finding, plants) && finding.severity != oracle::Severity::Notice;
     each.findings.iter().zip(&each.price.findings).filter(move |(finding, _)| counts(finding)).map(|(_, priced)| priced)
 }
 
@@ -508,6 +517,17 @@ mod tests {
         let said = year.sentence();
         assert!(said.contains("does not make it none") && said.contains("`a` switches off"), "{said}");
         assert!(!said.contains("NaN"));
+    }
+
+    /// What fails beside a planted bug is its doing; a leak that the scenario does not name is there all the same.
+    #[test]
+    fn side_effects_of_a_planted_bug_are_its_own() {
+        let flood = (Code::NoisyNeighbour, true, 0, 8_002);
+        let year =
+            of(&[run(&[flood, (Code::Unavailable, false, 405_000, 9_000), (Code::ForeignRow, false, 0, 150_000)])]);
+        let names: Vec<_> = year.vendor.risks.iter().map(|risk| risk.name.as_str()).collect();
+        assert_eq!((names, year.customer.risks.len()), (vec!["leak"], 0));
+        assert!((year.defences[0].expected.customer.usd() - 1_650_000.0).abs() < 1.0, "{:?}", year.defences);
     }
 
     /// Notices are no losses of a year.

@@ -12,6 +12,9 @@ pub fn markdown(report: &RunReport) -> String {
     let mut page = Page::default();
     page.line(&format!("# tenant-chaos: {}", words::verdict(report.verdict)));
     page.paragraph(&sentence(&report.first_look));
+    if let Some(year) = &report.year {
+        page.paragraph(&sentence(&year.sentence()));
+    }
     page.paragraph(&format!("{}. Foreign rows: {}.", words::tally(report), text(&words::run_leaks(report))));
     let scenarios = words::worst_first(report);
     if !scenarios.is_empty() {
@@ -45,10 +48,24 @@ pub fn markdown(report: &RunReport) -> String {
     page.0
 }
 
-/// A year of losses: the sentence, the risks, the defences, where the figures come from.
+/// A year of losses: the tail, the risks, the defences, where the figures come from.
 fn money(page: &mut Page, year: &Year) {
     page.line("\n## A year of losses");
-    page.paragraph(&sentence(&year.sentence()));
+    let lines = [("the vendor", &year.vendor), ("the customers", &year.customer)];
+    if lines.iter().any(|(_, line)| !line.risks.is_empty()) {
+        page.table(&[
+            "Loss of",
+            "Expected a year",
+            "1 year in 20 more than",
+            "1 in 100 more than",
+            "Mean of the worst 1 in 20",
+        ]);
+        for (whose, line) in lines.into_iter().filter(|(_, line)| !line.risks.is_empty()) {
+            let amounts = [line.expected, line.p95, line.p99, line.tail95].map(|amount| text(&amount.to_string()));
+            let [expected, p95, p99, tail] = amounts;
+            page.row(&[whose.to_owned(), expected, p95, p99, tail]);
+        }
+    }
     if !year.vendor.risks.is_empty() || !year.customer.risks.is_empty() {
         page.table(&["Risk", "Whose loss", "Events a year", "Typical", "Mean", "Expected a year", "Seen in"]);
         for (whose, line) in [("the vendor's", &year.vendor), ("the customers'", &year.customer)] {

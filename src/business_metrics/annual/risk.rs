@@ -3,8 +3,10 @@
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use super::curve::LossCurve;
 use super::pert::Pert;
-use crate::business_metrics::input::{InputError, amount, dollars, positive};
+use super::stream::{Actor, stream};
+use crate::business_metrics::input::{InputError, InputProblem, amount, dollars, positive};
 
 /// The 95th percentile of the standard normal distribution.
 const Z_95: f64 = 1.644_853_626_951_472_2;
@@ -78,6 +80,18 @@ impl Severity {
                 terms.iter().map(mean).sum()
             }
         }
+    }
+
+    /// Costs of many single events, for their range. The stream belongs to `name`.
+    ///
+    /// # Errors
+    /// If no draw is asked for.
+    pub fn sample(&self, name: &str, draws: usize, seed: u64) -> Result<LossCurve, InputError> {
+        if draws == 0 {
+            return Err(InputProblem::Zero.of("draws"));
+        }
+        let mut rng = stream(seed, name, Actor::Severity, 0);
+        Ok(LossCurve::of((0..draws).map(|_| self.draw(&mut rng)).collect()))
     }
 
     /// The cost of one event.

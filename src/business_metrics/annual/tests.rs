@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::business_metrics::Assumptions;
+use crate::business_metrics::{Assumptions, Tier, TierCounts};
 
 fn simulation(years: usize) -> Simulation {
     Simulation::new(years, 7).unwrap()
@@ -76,6 +76,26 @@ fn the_reference_portfolio_comes_out() {
         assert!((curve.var(p) / published - 1.0f64).abs() < tolerance, "{p}: {}", curve.var(p));
     }
     assert!((curve.tvar(0.95) / 9.49e6 - 1.0).abs() < 0.1, "{}", curve.tvar(0.95));
+}
+
+/// Single events have the published means and ranges: a 45-minute enterprise outage, and two hundred slowed tenants, two
+/// thirds of which lie in the brief's range of $2K to $10K.
+#[test]
+fn single_events_have_their_published_range() {
+    let assumptions = Assumptions::built_in();
+    let outage = outage_risk(Tier::Enterprise, 45.0, 10.0, assumptions).unwrap();
+    let noisy = noisy_neighbour_risk(&TierCounts::only(Tier::Starter, 200.0), assumptions).unwrap();
+    for (risk, mean, p05, p95) in [(&outage, 412_500.0, 215_600.0, 615_800.0), (&noisy, 8_935.0, 4_925.0, 13_274.0)] {
+        let events = risk.severity().sample(risk.name(), 100_000, 1).unwrap();
+        assert!((risk.severity().mean() / mean - 1.0).abs() < 1e-3, "{}", risk.severity().mean());
+        for (p, published) in [(0.05, p05), (0.95, p95)] {
+            assert!((events.var(p) / published - 1.0).abs() < 0.015, "{} {p}: {}", risk.name(), events.var(p));
+        }
+    }
+    let events = noisy.severity().sample("noisy", 100_000, 1).unwrap();
+    let inside = events.exceedance(2_000.0) - events.exceedance(10_000.0);
+    assert!((inside - 0.66).abs() < 0.015, "{inside}");
+    assert_eq!(noisy.severity().sample("noisy", 0, 1).unwrap_err().key, "draws");
 }
 
 /// Adding a risk, or asking in another order, leaves the years of the others as they are, to the bit.

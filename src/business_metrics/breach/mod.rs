@@ -5,12 +5,14 @@
 
 mod anchored;
 mod dbir2015;
+mod fine;
 mod jacobs2014;
 mod per_record;
 mod split;
 
 pub use anchored::AnchoredBreach;
 pub use dbir2015::Dbir2015;
+pub use fine::RegulatoryFine;
 pub use jacobs2014::Jacobs2014;
 pub use per_record::PerRecord;
 pub use split::BreachSplit;

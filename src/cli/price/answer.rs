@@ -6,11 +6,12 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::business_metrics::{Assumptions, MicroDollars, Point};
+use crate::business_metrics::{Assumptions, InputError, MicroDollars, Point, Risk};
 use crate::cli::exit::Exit;
 use crate::cli::options::MoneyArgs;
 use crate::cli::output::{CliError, bad_input, print, print_json};
 use crate::cli::report::judged;
+use crate::diagnostics::visible;
 use crate::report::{RunReport, assemble};
 
 /// Where `tenant-chaos run` leaves its journals.
@@ -39,7 +40,7 @@ impl Common {
     pub(super) fn answer(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<Exit, CliError> {
         match self.json {
             true => print_json(value)?,
-            false => print(&text())?,
+            false => print(&safe(&text()))?,
         }
         Ok(Exit::Pass)
     }
@@ -55,6 +56,11 @@ impl Common {
         let report = assemble(judged(paths, &assumptions)?, Vec::new());
         report.with_year(&assumptions).map_err(bad_input)
     }
+}
+
+/// Text with the names in it made visible: a report.json may have been written by anybody.
+fn safe(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
 fn priced_report(path: &Path) -> Result<RunReport, CliError> {
@@ -131,7 +137,7 @@ impl Table {
     }
 
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.rows.push(cells.to_vec());
+        self.rows.push(cells.map(|cell| visible(&cell).into_owned()).to_vec());
     }
 
     pub(super) fn text(&self) -> String {
@@ -150,6 +156,32 @@ impl Table {
     }
 }
 
+/// The range of one event's cost over the ranges of all assumptions.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct EventRange {
+    mean_usd: f64,
+    p05_usd: f64,
+    p95_usd: f64,
+}
+
+impl EventRange {
+    /// Of many draws, always the same.
+    pub(super) fn of(risk: &Risk) -> Result<Self, InputError> {
+        const DRAWS: usize = 100_000;
+        let events = risk.severity().sample(risk.name(), DRAWS, 1)?;
+        Ok(Self { mean_usd: risk.severity().mean(), p05_usd: events.var(0.05), p95_usd: events.var(0.95) })
+    }
+
+    pub(super) fn text(&self) -> String {
+        format!(
+            "{} on average, nine in ten between {} and {}",
+            usd(self.mean_usd),
+            usd(self.p05_usd),
+            usd(self.p95_usd)
+        )
+    }
+}
+
 /// Names and values, one to a line.
 pub(super) fn facts<const N: usize>(facts: [(&str, String); N]) -> String {
     let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -165,6 +197,15 @@ pub(super) fn write_svg(path: &Path, svg: Option<String>) -> Result<(), CliError
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A name cannot forge a row, move the cursor or turn the direction of writing.
+    #[test]
+    fn hostile_names_are_shown() {
+        let mut table = Table::new(["scenario", "price"]);
+        table.row(["a\n\u{1b}[2Jb\u{202e}".into(), "$1".into()]);
+        assert_eq!(table.text().lines().count(), 2);
+        assert!(!safe(&format!("x\u{1b}[31m\n{}", table.text())).chars().any(|c| c != '\n' && c.is_control()));
+    }
 
     /// Columns line up, whatever the width of their cells, and numbers have their marks.
     #[test]

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::answer::{Common, Tier, facts, percent, usd, whole};
-use crate::business_metrics::{DowntimeModel, Outage, OutageLoss, SlaSchedule, TierCounts};
+use super::answer::{Common, EventRange, Tier, facts, percent, usd, whole};
+use crate::business_metrics::{DowntimeModel, Outage, OutageLoss, SlaSchedule, TierCounts, outage_risk};
 use crate::cli::exit::Exit;
 use crate::cli::output::{CliError, bad_input};
 
@@ -35,6 +35,7 @@ struct Answer {
     minutes: f64,
     severity: f64,
     rate_per_minute_usd: f64,
+    customers_range: EventRange,
     loss: OutageLoss,
     vendor_total_usd: f64,
     sla: SlaSchedule,
@@ -43,7 +44,8 @@ struct Answer {
 
 impl Downtime {
     pub(super) fn execute(&self) -> Result<Exit, CliError> {
-        let (point, tier) = (self.common.point()?, self.tier.into());
+        let assumptions = self.common.assumptions()?;
+        let (point, tier) = (assumptions.point(), self.tier.into());
         let model = DowntimeModel::of(&point);
         let customers = self.customers.unwrap_or(model.reference_customers());
         let outage = Outage {
@@ -53,11 +55,14 @@ impl Downtime {
             schedule: self.sla,
         };
         let loss = outage.loss(&point).map_err(bad_input)?;
+        let range = outage_risk(tier, self.minutes, customers * self.severity, &assumptions);
+        let customers_range = range.and_then(|risk| EventRange::of(&risk)).map_err(bad_input)?;
         let answer = Answer {
             customers,
             minutes: self.minutes,
             severity: self.severity,
             rate_per_minute_usd: model.per_minute(tier, self.severity, customers).map_err(bad_input)?,
+            customers_range,
             loss,
             vendor_total_usd: loss.vendor.total(),
             sla: self.sla,
@@ -78,6 +83,7 @@ impl Answer {
         );
         let facts = facts([
             ("customers lose", format!("{}   at {} a minute", usd(self.loss.customer), usd(self.rate_per_minute_usd))),
+            ("over all ranges", self.customers_range.text()),
             ("vendor loses", format!("{}   never to be added to the customers' line", usd(self.vendor_total_usd))),
             ("  credits", format!("{}   {} at {:.3}% uptime", usd(vendor.credits), self.sla, self.uptime_percent)),
             ("  fees", usd(vendor.revenue)),

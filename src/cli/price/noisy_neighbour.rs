@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::answer::{Common, Tier, facts, usd, whole};
-use crate::business_metrics::{HandlingCost, NoisyNeighbourModel, TierCounts};
+use super::answer::{Common, EventRange, Tier, facts, usd, whole};
+use crate::business_metrics::{HandlingCost, NoisyNeighbourModel, TierCounts, noisy_neighbour_risk};
 use crate::cli::exit::Exit;
 use crate::cli::output::{CliError, bad_input};
 
@@ -24,19 +24,24 @@ pub(super) struct NoisyNeighbour {
 struct Answer {
     tenants: f64,
     total_usd: f64,
+    range: EventRange,
     cost: HandlingCost,
     terms: String,
 }
 
 impl NoisyNeighbour {
     pub(super) fn execute(&self) -> Result<Exit, CliError> {
-        let point = self.common.point()?;
-        let model = NoisyNeighbourModel::of(&point);
-        let cost = model.cost(&TierCounts::only(self.tier.into(), self.tenants)).map_err(bad_input)?;
-        let answer = Answer { tenants: self.tenants, total_usd: cost.total(), cost, terms: model.terms() };
+        let assumptions = self.common.assumptions()?;
+        let (model, hurt) =
+            (NoisyNeighbourModel::of(&assumptions.point()), TierCounts::only(self.tier.into(), self.tenants));
+        let cost = model.cost(&hurt).map_err(bad_input)?;
+        let range =
+            noisy_neighbour_risk(&hurt, &assumptions).and_then(|risk| EventRange::of(&risk)).map_err(bad_input)?;
+        let answer = Answer { tenants: self.tenants, total_usd: cost.total(), range, cost, terms: model.terms() };
         self.common.answer(&answer, || {
             let facts = facts([
                 ("vendor loses", usd(answer.total_usd)),
+                ("over all ranges", answer.range.text()),
                 ("  tickets", usd(cost.tickets)),
                 ("  engineers", usd(cost.engineering)),
                 ("  churn", usd(cost.churn)),

@@ -41,6 +41,7 @@ fn page(report: &RunReport) -> Markup {
                 header.top {
                     h1 { "tenant-chaos " (report.tool_version) @if !report.started_at.is_empty() { " · " (report.started_at) } }
                     p.look.(verdict) { (badge(verdict, verdict)) " " (in_code(&report.first_look)) }
+                    @if let Some(year) = &report.year { p.look { (in_code(&year.sentence())) } }
                     (totals(report))
                 }
                 main {

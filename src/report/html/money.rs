@@ -1,9 +1,9 @@
-//! A year of losses, for those who pay: the sentence, the curve, the risks, the defences, what the dearest price hangs on,
+//! A year of losses, for those who pay; its sentence stands at the top of the page: the curve, the risks, the defences, what the dearest price hangs on,
 //! and where every figure comes from.
 
 use maud::{Markup, html};
 
-use super::{Column, in_code, table};
+use super::{Column, table};
 use crate::pricing::{Year, YearLine};
 use crate::report::model::RunReport;
 use crate::report::money_chart::{loss_curve, tornado};
@@ -14,14 +14,18 @@ pub(super) fn section(year: &Year, report: &RunReport) -> Markup {
     html! {
         article {
             header { h2 { "A year of losses" } }
-            p { (in_code(&year.sentence())) }
             @if let Some(curve) = loss_curve(&[("the vendor", &year.vendor.curve), ("its customers", &year.customer.curve)]) {
-                figure { figcaption { b { "Loss exceedance" } } (curve) }
+                figure { figcaption { b { "Loss exceedance" } } (wide("loss exceedance curve", &curve)) }
             }
             (risks(year)) (defences(year)) (hangs_on(report)) (assumptions(year))
             p.soft.small { (words::simulated(year)) }
         }
     }
+}
+
+/// A drawing that scrolls sideways on a phone, where its text would be too small to read.
+fn wide(name: &str, drawing: &Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="region" aria-label=(name) { div style="min-width:520px" { (drawing) } } }
 }
 
 fn risks(year: &Year) -> Markup {
@@ -72,7 +76,7 @@ fn hangs_on(report: &RunReport) -> Markup {
         @if let Some((scenario, drawing)) = drawn {
             figure {
                 figcaption { b { "What the price of " (scenario.header.scenario) " hangs on" } }
-                (drawing)
+                (wide("what the price hangs on", &drawing))
             }
         }
     }
