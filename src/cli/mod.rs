@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod clean;
 mod exit;
+mod hunt;
 mod list;
 mod options;
 mod output;
@@ -48,6 +49,8 @@ enum Command {
     Report(report::Report),
     /// Find in a schema's catalogue how one tenant can reach another's data; read-only.
     Audit(audit::Audit),
+    /// Prove or break the isolation of a schema with probes, in a throw-away database.
+    Hunt(hunt::Hunt),
     /// Print the JSON Schema of a format.
     Schema(schema::Schema),
     /// Remove what killed runs have left behind.
@@ -63,6 +66,7 @@ impl Command {
             Command::Plan(plan) => plan.execute(),
             Command::Report(report) => report.execute(),
             Command::Audit(audit) => audit.execute(),
+            Command::Hunt(hunt) => hunt.execute(),
             Command::Schema(schema) => schema.execute(),
             Command::Clean(clean) => clean.execute(),
         }
