@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod clean;
 mod exit;
+mod hunt;
 mod list;
 mod options;
 mod output;
@@ -54,6 +55,8 @@ enum Command {
     Roi(price::Roi),
     /// Find in a schema's catalogue how one tenant can reach another's data; read-only.
     Audit(audit::Audit),
+    /// Prove or break the isolation of a schema with probes, in a throw-away database.
+    Hunt(hunt::Hunt),
     /// Print the JSON Schema of a format.
     Schema(schema::Schema),
     /// Sit between an application and its database: do a scenario's faults on the wire, and judge the rows that cross.
@@ -73,6 +76,7 @@ impl Command {
             Command::Price(price) => price.execute(),
             Command::Roi(roi) => roi.execute(),
             Command::Audit(audit) => audit.execute(),
+            Command::Hunt(hunt) => hunt.execute(),
             Command::Schema(schema) => schema.execute(),
             Command::Proxy(proxy) => proxy.execute(),
             Command::Clean(clean) => clean.execute(),

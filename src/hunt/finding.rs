@@ -67,6 +67,9 @@ pub struct Finding {
     pub evidence: String,
     /// SQL that mends it, or what to decide, as a comment.
     pub fix: String,
+    /// Why it is accepted, if the baseline says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
     /// File that fails with psql while the finding is there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reproducer: Option<String>,
@@ -93,6 +96,7 @@ impl Finding {
             title: title.to_owned(),
             evidence: String::new(),
             fix: String::new(),
+            accepted: None,
             reproducer: None,
             reproducer_sql: String::new(),
         }

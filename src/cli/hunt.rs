@@ -1,0 +1,103 @@
+//! `hunt`: prove or break the isolation of a schema with probes.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::audit::TargetArgs;
+use super::exit::Exit;
+use super::output::{CliError, print, print_json};
+use crate::hunt::{self, Baseline, Config, HuntReport, HuntVerdict, Status};
+
+#[derive(Debug, Args)]
+pub(super) struct Hunt {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Role that the application connects as; without it the least privileged one with rights on tables.
+    #[arg(long, value_name = "ROLE")]
+    app_role: Option<String>,
+    /// hunt.toml: what cannot be discovered.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// TOML file of accepted findings: `[[accepted]]` with `fingerprint` and `reason`.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Folder of hunt.json, .md, .html, .sarif, junit.xml, and one reproducer (.sql) per confirmed finding.
+    #[arg(long, value_name = "DIR", default_value = "target/hunt")]
+    out: PathBuf,
+    /// Print hunt.json on standard output instead of the summary.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Hunt {
+    pub(super) fn execute(&self) -> Result<Exit, CliError> {
+        let config = self.config()?;
+        let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("start the async runtime"))?;
+        let baseline = self.baseline()?;
+        let mut report = runtime.block_on(self.hunt(&config))?;
+        for fingerprint in baseline.apply(&mut report) {
+            eprintln!("the baseline accepts {fingerprint}, which is no longer found: take it out");
+        }
+        write(&mut report, &self.out)?;
+        for role in &report.discovered.created_roles {
+            eprintln!("the schema expects the role {role}: created, without rights of its own");
+        }
+        if let Some(question) = report.question() {
+            eprintln!("{question}");
+        }
+        match self.json {
+            true => print_json(&report)?,
+            false => print(&hunt::terminal(&report, &self.out))?,
+        }
+        Ok(match report.verdict() {
+            HuntVerdict::Closed => Exit::Pass,
+            HuntVerdict::Confirmed => Exit::Fail,
+            HuntVerdict::NothingTested => Exit::Inconclusive,
+        })
+    }
+
+    async fn hunt(&self, config: &Config) -> Result<HuntReport, CliError> {
+        let (target, server) = (self.target.target()?, self.target.server().await?);
+        let report = hunt::hunt(&target, &server, self.app_role.as_deref(), config).await;
+        server.stop().await?;
+        Ok(report?)
+    }
+
+    fn baseline(&self) -> Result<Baseline, CliError> {
+        let Some(path) = &self.baseline else { return Ok(Baseline::default()) };
+        Baseline::parse(&read(path)?).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+    }
+
+    fn config(&self) -> Result<Config, CliError> {
+        let Some(path) = &self.config else { return Ok(Config::default()) };
+        Config::parse(&read(path)?).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+    }
+}
+
+fn read(path: &Path) -> Result<String, CliError> {
+    std::fs::read_to_string(path).map_err(|error| CliError::Usage(format!("cannot read {}: {error}", path.display())))
+}
+
+/// Writes hunt.json and a reproducer per confirmed finding, of which it notes the file.
+fn write(report: &mut HuntReport, folder: &Path) -> Result<(), CliError> {
+    std::fs::create_dir_all(folder).map_err(CliError::io(format!("create {}", folder.display())))?;
+    for finding in report.findings.iter_mut().filter(|finding| finding.status == Status::Confirmed) {
+        let name = format!("{}-{}.sql", finding.mode, finding.fingerprint);
+        let path = folder.join(&name);
+        std::fs::write(&path, &finding.reproducer_sql).map_err(CliError::io(format!("write {}", path.display())))?;
+        finding.reproducer = Some(name);
+    }
+    let files = [
+        ("hunt.json", hunt::json(report)),
+        ("hunt.md", hunt::markdown(report)),
+        ("hunt.html", hunt::grid(report)),
+        ("hunt.sarif", hunt::sarif(report)),
+        ("junit.xml", hunt::junit(report)),
+    ];
+    for (name, text) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(CliError::io(format!("write {}", path.display())))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! The part of a catalogue that seeding and probing need: relations, columns, foreign keys, CHECK constraints,
+//! functions and settings, with the rights that the application's role has.
+
+use std::collections::BTreeMap;
+
+use sqlx::{PgConnection, Row};
+
+use super::error::HuntError;
+
+/// A relation that is not the system's.
+#[derive(Debug)]
+pub(super) struct Relation {
+    /// Quoted and, where needed, qualified.
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) row_security: bool,
+    pub(super) policies: bool,
+    pub(super) deletable: bool,
+    pub(super) truncatable: bool,
+    pub(super) columns: Vec<Column>,
+    pub(super) foreign_keys: Vec<ForeignKey>,
+    pub(super) checks: Vec<Check>,
+}
+
+/// What a relation is to a hunt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Table,
+    /// A partition, or an inheritance child: its rows are seeded through its parent, if at all.
+    Partition,
+    Child,
+    View,
+    Materialized,
+    Foreign,
+}
+
+impl Kind {
+    pub(super) fn is_seeded(self) -> bool {
+        matches!(self, Kind::Table | Kind::Child)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) name: String,
+    /// The type below domains, without length.
+    pub(super) base_type: String,
+    pub(super) length: Option<i32>,
+    pub(super) labels: Vec<String>,
+    pub(super) generated: bool,
+    pub(super) in_key: bool,
+    pub(super) readable: bool,
+    pub(super) insertable: bool,
+    pub(super) updatable: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct ForeignKey {
+    pub(super) columns: Vec<String>,
+    pub(super) parent: i64,
+    pub(super) parent_columns: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Check {
+    pub(super) name: String,
+    pub(super) columns: Vec<String>,
+    /// Literals of its expression: candidates for a value that satisfies it.
+    pub(super) literals: Vec<String>,
+}
+
+/// A function that the role may call.
+#[derive(Debug)]
+pub(super) struct Function {
+    pub(super) signature: String,
+    pub(super) name: String,
+    pub(super) arguments: Vec<String>,
+}
+
+/// By object id, so that foreign keys can follow.
+#[derive(Debug)]
+pub(super) struct Catalogue {
+    pub(super) relations: BTreeMap<i64, Relation>,
+    pub(super) functions: Vec<Function>,
+    /// Settings that policies and the functions they call read.
+    pub(super) settings: Vec<String>,
+    /// Keys that they take out of JSON settings.
+    pub(super) claims: Vec<String>,
+    /// Roles that the application's role may become.
+    pub(super) roles: Vec<String>,
+}
+
+const RELATIONS: &str = "
+    SELECT c.oid::int8, c.oid::regclass::text, c.relkind::text, c.relispartition,
+           EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid), c.relrowsecurity,
+           EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid),
+           has_table_privilege($1, c.oid, 'DELETE'), has_table_privilege($1, c.oid, 'TRUNCATE')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+      AND has_schema_privilege($1, n.oid, 'USAGE')";
+
+const COLUMNS: &str = "
+    WITH RECURSIVE base AS (
+        SELECT a.attrelid, a.attnum, a.atttypid AS typ, a.atttypmod AS mod FROM pg_attribute a
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL SELECT b.attrelid, b.attnum, t.typbasetype, t.typtypmod FROM base b JOIN pg_type t ON t.oid = b.typ
+        WHERE t.typtype = 'd'
+    )
+    SELECT a.attrelid::int8, a.attname::text, format_type(b.typ, NULL), nullif(b.mod, -1) - 4,
+           ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = b.typ ORDER BY e.enumsortorder),
+           a.attgenerated <> '', EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique
+                                         AND a.attnum = ANY (i.indkey)),
+           has_column_privilege($1, a.attrelid, a.attnum, 'SELECT'),
+           has_column_privilege($1, a.attrelid, a.attnum, 'INSERT'),
+           has_column_privilege($1, a.attrelid, a.attnum, 'UPDATE') AND a.attidentity <> 'a'
+    FROM pg_attribute a JOIN base b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
+    JOIN pg_type t ON t.oid = b.typ AND t.typtype <> 'd' JOIN pg_class c ON c.oid = a.attrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    ORDER BY a.attrelid, a.attnum";
+
+const CONSTRAINTS: &str = "
+    SELECT con.conrelid::int8, con.contype::text, con.conname::text, con.confrelid::int8,
+           ARRAY(SELECT a.attname::text FROM unnest(con.conkey) WITH ORDINALITY k (num, at)
+                 JOIN pg_attribute a ON a.attrelid = con.conrelid AND a.attnum = k.num ORDER BY k.at),
+           ARRAY(SELECT a.attname::text FROM unnest(con.confkey) WITH ORDINALITY k (num, at)
+                 JOIN pg_attribute a ON a.attrelid = con.confrelid AND a.attnum = k.num ORDER BY k.at),
+           ARRAY(SELECT m[1] FROM regexp_matches(pg_get_constraintdef(con.oid), '''([^'']*)''|(\\d+)', 'g') m
+                 WHERE m[1] IS NOT NULL
+                 UNION ALL SELECT m[2] FROM regexp_matches(pg_get_constraintdef(con.oid), '''([^'']*)''|(\\d+)', 'g') m
+                 WHERE m[2] IS NOT NULL)
+    FROM pg_constraint con WHERE con.contype IN ('f', 'c') AND con.conrelid <> 0 ORDER BY con.oid";
+
+const FUNCTIONS: &str = "
+    SELECT p.oid::regprocedure::text, p.oid::regproc::text,
+           ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, at) ORDER BY at)
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname !~ '^(pg_|information_schema)' AND p.prokind = 'f'
+      AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+      AND has_function_privilege($1, p.oid, 'EXECUTE') AND has_schema_privilege($1, n.oid, 'USAGE') ORDER BY 1";
+
+/// Text of policies, and of the functions of the schema that they call, transitively.
+const TEXTS: &str = "
+    WITH RECURSIVE f (oid) AS (
+        SELECT d.refobjid FROM pg_depend d
+        WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
+        UNION SELECT q.oid FROM f JOIN pg_proc p ON p.oid = f.oid
+        JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~* ('\\m' || q.proname || '\\s*\\(')
+    ), text AS (
+        SELECT concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) AS s FROM pg_policy
+        UNION ALL SELECT p.prosrc FROM f JOIN pg_proc p ON p.oid = f.oid
+    )";
+
+impl Catalogue {
+    /// Reads it, with the rights of `role`.
+    pub(super) async fn read(connection: &mut PgConnection, role: &str) -> Result<Self, HuntError> {
+        let failed = || HuntError::database("read the catalogue");
+        let mut relations = BTreeMap::new();
+        for row in sqlx::query(RELATIONS).bind(role).fetch_all(&mut *connection).await.map_err(failed())? {
+            let kind = match (row.get::<&str, _>(2), row.get::<bool, _>(3), row.get::<bool, _>(4)) {
+                ("v", ..) => Kind::View,
+                ("m", ..) => Kind::Materialized,
+                ("f", ..) => Kind::Foreign,
+                (_, true, _) => Kind::Partition,
+                (_, _, true) => Kind::Child,
+                _ => Kind::Table,
+            };
+            let relation = Relation {
+                name: row.get(1),
+                kind,
+                row_security: row.get(5),
+                policies: row.get(6),
+                deletable: row.get(7),
+                truncatable: row.get(8),
+                columns: Vec::new(),
+                foreign_keys: Vec::new(),
+                checks: Vec::new(),
+            };
+            relations.insert(row.get::<i64, _>(0), relation);
+        }
+        for row in sqlx::query(COLUMNS).bind(role).fetch_all(&mut *connection).await.map_err(failed())? {
+            let Some(relation) = relations.get_mut(&row.get::<i64, _>(0)) else { continue };
+            relation.columns.push(Column {
+                name: row.get(1),
+                base_type: row.get(2),
+                length: row.get(3),
+                labels: row.get(4),
+                generated: row.get(5),
+                in_key: row.get(6),
+                readable: row.get(7),
+                insertable: row.get(8),
+                updatable: row.get(9),
+            });
+        }
+        for row in sqlx::query(CONSTRAINTS).fetch_all(&mut *connection).await.map_err(failed())? {
+            let Some(relation) = relations.get_mut(&row.get::<i64, _>(0)) else { continue };
+            match row.get::<&str, _>(1) {
+                "f" => relation.foreign_keys.push(ForeignKey {
+                    columns: row.get(4),
+                    parent: row.get(3),
+                    parent_columns: row.get(5),
+                }),
+                _ => relation.checks.push(Check { name: row.get(2), columns: row.get(4), literals: row.get(6) }),
+            }
+        }
+        let functions = sqlx::query(FUNCTIONS).bind(role).fetch_all(&mut *connection).await.map_err(failed())?;
+        let functions =
+            functions.iter().map(|row| Function { signature: row.get(0), name: row.get(1), arguments: row.get(2) });
+        let functions = functions.collect();
+        let settings = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, 'current_setting\\(\\s*''([^'']+)''', 'g') m \
+                        ORDER BY 1";
+        let claims =
+            "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, '->>?\\s*''(\\w+)''', 'g') m ORDER BY 1";
+        let roles = "SELECT rolname::text FROM pg_roles WHERE rolname <> $1 AND pg_has_role($1, oid, 'MEMBER') \
+                     AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = $1) ORDER BY 1";
+        let settings = texts(connection, settings).await?;
+        let claims = texts(connection, claims).await?;
+        let roles = sqlx::query_scalar(roles).bind(role).fetch_all(connection).await.map_err(failed())?;
+        Ok(Self { relations, functions, settings, claims, roles })
+    }
+}
+
+async fn texts(connection: &mut PgConnection, query: &str) -> Result<Vec<String>, HuntError> {
+    let query = sqlx::AssertSqlSafe(format!("{TEXTS} {query}"));
+    sqlx::query_scalar(query).fetch_all(connection).await.map_err(HuntError::database("look for the tenant's context"))
+}
