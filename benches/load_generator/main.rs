@@ -12,7 +12,7 @@ mod pgbench;
 use std::time::{Duration, Instant};
 
 use common::{Environment, Failure, Goal, Line, Mode, Ratio, Table, check, median, processors, setting};
-use ours::Ours;
+use ours::{Depth, Ours};
 use pgbench::{Pgbench, Travel};
 use sqlx::{Connection, PgConnection};
 use tenant_chaos::observe::Roster;
@@ -36,19 +36,26 @@ struct Turn {
 /// Who takes turns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Contender {
-    Ours,
+    Ours(Depth),
     Pgbench(Travel),
 }
 
-const CONTENDERS: [Contender; 3] =
-    [Contender::Ours, Contender::Pgbench(Travel::OneByOne), Contender::Pgbench(Travel::Pipelined)];
+const CONTENDERS: [Contender; 5] = [
+    Contender::Ours(Depth::Runtime),
+    Contender::Pgbench(Travel::OneByOne),
+    Contender::Ours(Depth::Executor),
+    Contender::Pgbench(Travel::Grouped),
+    Contender::Pgbench(Travel::Pipelined),
+];
 
 impl Contender {
     fn title(self) -> &'static str {
         match self {
-            Contender::Ours => "tenant runtime, three round trips",
+            Contender::Ours(Depth::Runtime) => "tenant runtime",
+            Contender::Ours(Depth::Executor) => "tenant runtime, executor and recorder",
             Contender::Pgbench(Travel::OneByOne) => "pgbench, four round trips",
-            Contender::Pgbench(Travel::Pipelined) => "pgbench, pipelined",
+            Contender::Pgbench(Travel::Grouped) => "pgbench, three round trips and a scrub, as we do",
+            Contender::Pgbench(Travel::Pipelined) => "pgbench, one round trip (pipelined)",
         }
     }
 }
@@ -67,7 +74,7 @@ impl Plan {
         Ok(Self {
             clients: setting("LOAD_GENERATOR_CLIENTS", 8)?,
             threads: setting("LOAD_GENERATOR_THREADS", threads)?,
-            rounds: mode.pick(setting("LOAD_GENERATOR_ROUNDS", 12)?, 1),
+            rounds: mode.pick(setting("LOAD_GENERATOR_ROUNDS", 10)?, 1),
             seconds: mode.pick(setting("LOAD_GENERATOR_SECONDS", 2)?, 1),
         })
     }
@@ -122,7 +129,7 @@ async fn take_turns(
     plan: &Plan,
     admin: &mut PgConnection,
 ) -> Result<Vec<(Contender, Vec<f64>)>, Failure> {
-    let present = CONTENDERS.into_iter().filter(|who| peer.is_some() || *who == Contender::Ours);
+    let present = CONTENDERS.into_iter().filter(|who| peer.is_some() || matches!(who, Contender::Ours(_)));
     let mut rates: Vec<(Contender, Vec<f64>)> = present.map(|who| (who, Vec::new())).collect();
     for round in 0..plan.rounds {
         eprintln!("round {} of {}", round + 1, plan.rounds);
@@ -132,7 +139,7 @@ async fn take_turns(
             let (who, rates) = &mut rates[place];
             let before = rows_fetched(admin).await?;
             let turn = match (*who, peer) {
-                (Contender::Ours, _) => ours.measure(Duration::from_secs(plan.seconds.into())).await?,
+                (Contender::Ours(depth), _) => ours.measure(depth, Duration::from_secs(plan.seconds.into())).await?,
                 (Contender::Pgbench(travel), Some(peer)) => {
                     tokio::task::block_in_place(|| peer.measure(travel, plan.seconds))?
                 }
@@ -169,26 +176,28 @@ async fn rows_fetched(admin: &mut PgConnection) -> Result<i64, Failure> {
 
 fn table(environment: Environment, plan: &Plan, rates: &[(Contender, Vec<f64>)]) -> Table {
     let mut table = Table::new("load_generator", environment);
-    let peer = |travel| rates.iter().find(|(who, _)| *who == Contender::Pgbench(travel));
-    let mut push = |(who, own): &(Contender, Vec<f64>), against: Option<&(Contender, Vec<f64>)>, goal| {
-        table.push(Line {
+    for (who, own) in rates {
+        let line = Line {
             what: who.title().to_owned(),
             value: median(own),
             unit: "tx/s",
-            against: against.map(|(who, _)| who.title().to_owned()),
-            ratio: against.map(|(_, theirs)| Ratio::of_rounds(own, theirs)),
-            goal: against.and(goal),
+            against: None,
+            ratio: None,
+            goal: None,
+        };
+        let peers = rates.iter().filter_map(|(peer, theirs)| match peer {
+            Contender::Pgbench(travel) => Some((*travel, peer.title(), theirs)),
+            Contender::Ours(_) => None,
         });
-    };
-    for line in rates {
-        match line.0 {
-            Contender::Ours => {
-                push(line, peer(Travel::OneByOne), Some(Goal::AtLeast(1.0)));
-                if let Some(pipelined) = peer(Travel::Pipelined) {
-                    push(line, Some(pipelined), None);
+        match who {
+            Contender::Ours(_) if rates.iter().any(|(who, _)| matches!(who, Contender::Pgbench(_))) => {
+                for (travel, title, theirs) in peers {
+                    let goal = (travel == Travel::OneByOne).then_some(Goal::AtLeast(1.0));
+                    let ratio = Some(Ratio::of_rounds(own, theirs));
+                    table.push(Line { against: Some(title.to_owned()), ratio, goal, ..line.clone() });
                 }
             }
-            Contender::Pgbench(_) => push(line, None, None),
+            _ => table.push(line),
         }
     }
     table.note(format!(
@@ -196,8 +205,8 @@ fn table(environment: Environment, plan: &Plan, rates: &[(Contender, Vec<f64>)])
         plan.clients, plan.threads, plan.rounds, plan.seconds
     ));
     table.note(
-        "we also scrub the connection (RESET ALL), compare every row's tenant and the context that the server \
-         confirms; pgbench does none of it",
+        "we scrub the connection (RESET ALL), compare every row's tenant and the context that the server confirms; \
+         pgbench compares nothing and scrubs only where it says so",
     );
     table
 }

@@ -1,4 +1,4 @@
-//! The contender: our tenant runtime in a closed loop.
+//! The contender: our tenant runtime in a closed loop, alone and under the load's executor and recorder.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,14 +7,28 @@ use std::time::{Duration, Instant};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sqlx::postgres::PgConnectOptions;
-use tenant_chaos::load::{Row, Step};
+use tenant_chaos::load::{Classes, Executor, Recorder, RecorderOptions, Request, Row, SliceClock, Step};
 use tenant_chaos::observe::Roster;
-use tenant_chaos::scenario::{Fleet, Layer, Operation, PoolSpec};
+use tenant_chaos::scenario::{self, Fleet, Layer, Operation, PoolSpec};
 use tenant_chaos::tenancy::{Directory, Tenancy, TenancyError, TenancyOptions, with_tenant};
 use tokio::task::JoinSet;
 
 use crate::Turn;
 use crate::common::{Failure, check};
+
+/// A request must be answered within this.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The recorder's finished slices are taken away this often, as a run does it.
+const DRAIN_EVERY: Duration = Duration::from_millis(100);
+
+/// How much of us is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// The tenant runtime, with every row looked at.
+    Runtime,
+    /// The same as scenarios use it: with deadlines, canaries, histograms and counts per tenant class.
+    Executor,
+}
 
 /// The runtime over one database.
 pub(crate) struct Ours {
@@ -27,8 +41,7 @@ pub(crate) struct Ours {
 impl Ours {
     /// A runtime with all its layers of defence on and as many connections as clients.
     pub(crate) fn new(connect: PgConnectOptions, fleet: Fleet, clients: u32) -> Self {
-        let wait = Duration::from_secs(5);
-        let pool = PoolSpec { size: clients, acquire_timeout: wait, bulkheads: BTreeMap::new() };
+        let pool = PoolSpec { size: clients, acquire_timeout: TIMEOUT, bulkheads: BTreeMap::new() };
         let defence = BTreeSet::from([Layer::Guard, Layer::Rls, Layer::Monitor]);
         let options = TenancyOptions {
             connect,
@@ -42,24 +55,58 @@ impl Ours {
 
     /// Runs for some time, connecting not counted; every row is checked. Statements are
     /// prepared within the measured time, as pgbench does it.
-    pub(crate) async fn measure(&self, length: Duration) -> Result<Turn, Failure> {
+    pub(crate) async fn measure(&self, depth: Depth, length: Duration) -> Result<Turn, Failure> {
         let tenancy = Tenancy::new(self.options.clone())?;
         tenancy.pool().warm_up().await?;
         let started = Instant::now();
+        let executor = Arc::new(self.executor(tenancy.clone(), started, length)?);
         let mut clients = JoinSet::new();
         for client in 0..self.clients {
             let draw = Draw::of(client, &self.fleet);
-            let (tenancy, directory) = (tenancy.clone(), self.directory.clone());
-            clients.spawn(async move { transact(&tenancy, &directory, draw, started + length).await });
+            let (tenancy, directory, executor) = (tenancy.clone(), self.directory.clone(), executor.clone());
+            let until = started + length;
+            clients.spawn(async move {
+                match depth {
+                    Depth::Runtime => transact(&tenancy, &directory, draw, until).await,
+                    Depth::Executor => execute(&executor, draw, until).await,
+                }
+            });
         }
+        let drain = tokio::spawn(drain(executor.clone()));
         let mut done = 0;
         while let Some(joined) = clients.join_next().await {
             done += joined??;
         }
         let took = started.elapsed();
+        drain.abort();
         check(tenancy.monitor().look().is_none(), || "the monitor saw transactions without a context".to_owned())?;
+        let totals = executor.recorder().totals();
+        let recorded = if depth == Depth::Executor { done } else { 0 };
+        check((totals.ok, totals.errors, totals.leaked) == (recorded, 0, 0), || {
+            format!("{done} requests, and the recorder has {totals:?}")
+        })?;
         tenancy.shut_down();
         Ok(Turn { done, rate: done as f64 / took.as_secs_f64() })
+    }
+
+    fn executor(&self, tenancy: Arc<Tenancy>, started: Instant, length: Duration) -> Result<Executor, Failure> {
+        let text = format!(
+            "name = \"load-generator\"\nwhy = \"The benchmark's classes and clock.\"\n\
+             load = {{ rate = \"100/s\" }}\nphases = {{ inject = \"{}s\" }}\n\
+             expect = {{ always = [\"leaked_rows == 0\"] }}\n",
+            length.as_secs() + 5
+        );
+        let scenario = scenario::parse("bench/load-generator.toml".as_ref(), &text).map_err(|e| e.to_string())?;
+        let roster = Roster::of(&self.fleet);
+        let recorder = Recorder::new(RecorderOptions {
+            clock: SliceClock::new(&scenario.phases),
+            classes: Classes::of(&scenario, &roster),
+            tenants: roster.len(),
+            slo: Duration::from_millis(100),
+            horizon: TIMEOUT,
+        });
+        let (directory, rows) = (self.directory.clone(), self.fleet.rows_per_tenant);
+        Ok(Executor::new(tenancy, directory, Arc::new(recorder), started, TIMEOUT, rows))
     }
 }
 
@@ -103,4 +150,24 @@ async fn transact(tenancy: &Arc<Tenancy>, fleet: &Directory, mut draw: Draw, unt
         done += 1;
     }
     Ok(done)
+}
+
+async fn execute(executor: &Executor, mut draw: Draw, until: Instant) -> Result<u64, Failure> {
+    let mut done = 0;
+    while Instant::now() < until {
+        let (tenant, step) = draw.next();
+        let at = executor.now();
+        executor.recorder().intend(at, tenant);
+        let failed = executor.execute(Request { at, tenant, step }).await;
+        check(failed.is_none(), || format!("a request failed: {failed:?}"))?;
+        done += 1;
+    }
+    Ok(done)
+}
+
+async fn drain(executor: Arc<Executor>) {
+    loop {
+        tokio::time::sleep(DRAIN_EVERY).await;
+        executor.recorder().drain(executor.now());
+    }
 }

@@ -18,8 +18,15 @@ use crate::common::{Failure, check};
 pub(crate) enum Travel {
     /// Each waits for the answer to the last: four round trips.
     OneByOne,
+    /// As the tenant runtime does it: the context with BEGIN, the scrub with COMMIT, three round trips.
+    Grouped,
     /// All at once: one round trip, the most that a client can do.
     Pipelined,
+}
+
+impl Travel {
+    /// Every way.
+    pub(crate) const ALL: [Travel; 3] = [Travel::OneByOne, Travel::Grouped, Travel::Pipelined];
 }
 
 /// pgbench with its scripts, ready to run against one database.
@@ -56,7 +63,7 @@ impl Pgbench {
     ) -> Result<Self, Failure> {
         let scripts = tempfile::tempdir()?;
         for (number, tenant) in tenants.iter().enumerate() {
-            for travel in [Travel::OneByOne, Travel::Pipelined] {
+            for travel in Travel::ALL {
                 std::fs::write(script(scripts.path(), travel, number), text(travel, *tenant, rows))?;
             }
             std::fs::write(scripts.path().join(format!("check-{number}.sql")), check_text(*tenant, rows))?;
@@ -125,22 +132,23 @@ fn number_after(said: &str, words: &str) -> Option<f64> {
 fn script(folder: &Path, travel: Travel, number: usize) -> PathBuf {
     let kind = match travel {
         Travel::OneByOne => "one-by-one",
+        Travel::Grouped => "grouped",
         Travel::Pipelined => "pipelined",
     };
     folder.join(format!("{kind}-{number}.sql"))
 }
 
-/// The statements of the tenant runtime, but for the scrub and the check of what came back.
+/// The statements of the tenant runtime, but for the check of what came back.
 fn text(travel: Travel, tenant: TenantId, rows: u32) -> String {
-    let (start, end) = match travel {
-        Travel::OneByOne => ("", ""),
-        Travel::Pipelined => ("\\startpipeline\n", "\\endpipeline\n"),
+    let begin = format!("BEGIN;\nSELECT set_config('app.tenant_id', '{tenant}', true);\n");
+    let read = "SELECT tenant_id, body FROM documents WHERE id = :id LIMIT :limit;\n";
+    let pipeline = |statements: &str| format!("\\startpipeline\n{statements}\\endpipeline\n");
+    let statements = match travel {
+        Travel::OneByOne => format!("{begin}{read}COMMIT;\n"),
+        Travel::Grouped => format!("{}{read}{}", pipeline(&begin), pipeline("COMMIT;\nRESET ALL;\n")),
+        Travel::Pipelined => pipeline(&format!("{begin}{read}COMMIT;\n")),
     };
-    format!(
-        "\\set id random(1, {rows})\n\\set limit 50\n{start}BEGIN;\n\
-         SELECT set_config('app.tenant_id', '{tenant}', true);\n\
-         SELECT tenant_id, body FROM documents WHERE id = :id LIMIT :limit;\nCOMMIT;\n{end}"
-    )
+    format!("\\set id random(1, {rows})\n\\set limit 50\n{statements}")
 }
 
 /// The same with its answer checked: `\gset` fails unless there is exactly one row, and so does the division.
