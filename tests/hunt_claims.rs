@@ -1,6 +1,8 @@
 //! Proves the hunt on a schema of another style: JSON claims, a user and not a tenant in the context, membership
 //! functions two levels down, and constraints that defeat naive seeding.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it wanted by panicking")]
+
 use tenant_chaos::hunt::{Baseline, Config, HuntVerdict, Severity, Status, Target, grid, hunt, junit, sarif};
 use tenant_chaos::stack::{ProviderChoice, Server, StackOptions};
 

@@ -16,11 +16,14 @@ const MOST_ATTEMPTS: usize = 48;
 const USUAL_VALUES: [&str; 10] =
     ["1", "0", "10", "a", "A", "{}", "canary-x@example.com", "https://example.com/", "+15550100", "2025-06-01"];
 
+/// Column and literal of each value of a row.
+type Cells = Vec<(String, String)>;
+
 /// What was seeded.
 #[derive(Debug, Default)]
 pub(super) struct Seeded {
     /// The INSERT of each tenant's row, by relation, in the order in which they were applied.
-    pub(super) rows: Vec<(i64, Tenant, Vec<(String, String)>)>,
+    pub(super) rows: Vec<(i64, Tenant, Cells)>,
     /// Why a relation has no rows, by relation.
     pub(super) failed: BTreeMap<i64, String>,
 }
@@ -86,7 +89,7 @@ fn parents_first(catalogue: &Catalogue) -> Vec<i64> {
 async fn insert(
     connection: &mut PgConnection,
     relation: &Relation,
-    row: &mut Vec<(String, String)>,
+    row: &mut [(String, String)],
 ) -> Result<(), String> {
     let Err(mut error) = attempt(connection, relation, row).await else { return Ok(()) };
     for _ in 0..relation.columns.len() {
