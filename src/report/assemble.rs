@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use crate::business_metrics::MicroDollars;
-use crate::oracle::{Finding, Verdict};
+use crate::oracle::{Code, Finding, Severity, Verdict};
 use crate::pricing::Losses;
 
 use super::model::{REPORT_SCHEMA_VERSION, RunReport, ScenarioReport, Totals, Trouble};
@@ -70,7 +70,10 @@ fn unplanted_losses(scenario: &ScenarioReport) -> Losses {
         return scenario.price.at_scale;
     }
     let planted = |code| words::planted(scenario).any(|finding| finding.code == code);
-    let rest = scenario.price.findings.iter().filter(|priced| !planted(priced.code));
+    // What fails or is slow beside a planted bug is its doing, as in a year of losses.
+    let is_service = |code: Code| matches!(code.severity(), Severity::Availability | Severity::Performance);
+    let is_there = |code: Code| !planted(code) && !is_service(code);
+    let rest = scenario.price.findings.iter().filter(|priced| is_there(priced.code));
     rest.fold(Losses::default(), |sum, priced| Losses {
         customer: sum.customer + priced.at_scale.customer,
         vendor: sum.vendor + priced.at_scale.vendor,
@@ -230,6 +233,23 @@ mod tests {
         let report = assemble(vec![], vec![]);
         assert_eq!(report.verdict, Verdict::Inconclusive);
         assert!(report.first_look.contains("nothing was tested"));
+    }
+
+    /// What fails beside a planted bug is no loss of its own, and a leak beside it is.
+    #[test]
+    fn side_effects_of_a_planted_bug_are_not_in_the_totals() {
+        let mut scenario = sample::flooded();
+        let mut down = scenario.judgement.findings[0].clone();
+        (down.code, down.severity, down.planted) = (Code::Unavailable, Severity::Availability, false);
+        let mut priced = scenario.price.findings[0].clone();
+        priced.code = Code::Unavailable;
+        scenario.judgement.findings.push(down.clone());
+        scenario.price.findings.push(priced.clone());
+        assert_eq!(assemble(vec![scenario.clone()], vec![]).totals.worst, Losses::default());
+        (down.code, down.severity, priced.code) = (Code::ForeignRow, Severity::Leak, Code::ForeignRow);
+        scenario.judgement.findings.push(down);
+        scenario.price.findings.push(priced.clone());
+        assert_eq!(assemble(vec![scenario], vec![]).totals.worst, priced.at_scale);
     }
 
     /// Planted findings are counted as caught and kept out of the money.
