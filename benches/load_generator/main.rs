@@ -8,12 +8,14 @@
 mod common;
 mod ours;
 mod pgbench;
+mod processor;
 
 use std::time::{Duration, Instant};
 
 use common::{Environment, Failure, Goal, Line, Mode, Ratio, Table, check, median, processors, setting};
 use ours::{Depth, Ours};
 use pgbench::{Pgbench, Travel};
+use processor::Meter;
 use sqlx::{Connection, PgConnection};
 use tenant_chaos::observe::Roster;
 use tenant_chaos::scenario::Fleet;
@@ -31,6 +33,15 @@ struct Turn {
     done: u64,
     /// Transactions per second.
     rate: f64,
+}
+
+/// What a contender's turns came to.
+#[derive(Default)]
+struct Measured {
+    /// Transactions per second, by round.
+    rates: Vec<f64>,
+    /// Processor time per transaction in microseconds, by round; empty where it cannot be read.
+    costs: Vec<f64>,
 }
 
 /// Who takes turns.
@@ -74,8 +85,8 @@ impl Plan {
         Ok(Self {
             clients: setting("LOAD_GENERATOR_CLIENTS", 8)?,
             threads: setting("LOAD_GENERATOR_THREADS", threads)?,
-            rounds: mode.pick(setting("LOAD_GENERATOR_ROUNDS", 10)?, 1),
-            seconds: mode.pick(setting("LOAD_GENERATOR_SECONDS", 2)?, 1),
+            rounds: mode.pick(setting("LOAD_GENERATOR_ROUNDS", 20)?, 1),
+            seconds: mode.pick(setting("LOAD_GENERATOR_SECONDS", 1)?, 1),
         })
     }
 }
@@ -128,15 +139,17 @@ async fn take_turns(
     peer: Option<&Pgbench>,
     plan: &Plan,
     admin: &mut PgConnection,
-) -> Result<Vec<(Contender, Vec<f64>)>, Failure> {
+) -> Result<Vec<(Contender, Measured)>, Failure> {
     let present = CONTENDERS.into_iter().filter(|who| peer.is_some() || matches!(who, Contender::Ours(_)));
-    let mut rates: Vec<(Contender, Vec<f64>)> = present.map(|who| (who, Vec::new())).collect();
+    let mut rates: Vec<(Contender, Measured)> = present.map(|who| (who, Measured::default())).collect();
+    let meter = Meter::new(admin).await?;
     for round in 0..plan.rounds {
         eprintln!("round {} of {}", round + 1, plan.rounds);
         let forwards = round % 2 == 0;
         for turn in 0..rates.len() {
             let place = if forwards { turn } else { rates.len() - 1 - turn };
-            let (who, rates) = &mut rates[place];
+            let (who, measured) = &mut rates[place];
+            let used = meter.as_ref().map(Meter::seconds);
             let before = rows_fetched(admin).await?;
             let turn = match (*who, peer) {
                 (Contender::Ours(depth), _) => ours.measure(depth, Duration::from_secs(plan.seconds.into())).await?,
@@ -147,7 +160,10 @@ async fn take_turns(
             };
             check(turn.done > 0, || format!("{} did nothing", who.title()))?;
             wait_for_rows(admin, *who, before, turn.done).await?;
-            rates.push(turn.rate);
+            measured.rates.push(turn.rate);
+            if let (Some(meter), Some(used)) = (&meter, used) {
+                measured.costs.push((meter.seconds() - used) * 1e6 / turn.done as f64);
+            }
         }
     }
     Ok(rates)
@@ -174,32 +190,35 @@ async fn rows_fetched(admin: &mut PgConnection) -> Result<i64, Failure> {
     Ok(sqlx::query_scalar(ask).fetch_one(admin).await?)
 }
 
-fn table(environment: Environment, plan: &Plan, rates: &[(Contender, Vec<f64>)]) -> Table {
-    let mut table = Table::new("load_generator", environment);
-    for (who, own) in rates {
-        let line = Line {
-            what: who.title().to_owned(),
-            value: median(own),
-            unit: "tx/s",
-            against: None,
-            ratio: None,
-            goal: None,
-        };
-        let peers = rates.iter().filter_map(|(peer, theirs)| match peer {
-            Contender::Pgbench(travel) => Some((*travel, peer.title(), theirs)),
-            Contender::Ours(_) => None,
-        });
-        match who {
-            Contender::Ours(_) if rates.iter().any(|(who, _)| matches!(who, Contender::Pgbench(_))) => {
-                for (travel, title, theirs) in peers {
-                    let goal = (travel == Travel::OneByOne).then_some(Goal::AtLeast(1.0));
-                    let ratio = Some(Ratio::of_rounds(own, theirs));
-                    table.push(Line { against: Some(title.to_owned()), ratio, goal, ..line.clone() });
-                }
-            }
-            _ => table.push(line),
+/// Lines of one quantity: ours by each of pgbench's, or by itself where there is none. The goal is against pgbench's
+/// four round trips.
+fn add_lines(
+    table: &mut Table,
+    rates: &[(Contender, Measured)],
+    unit: &'static str,
+    goal: Option<Goal>,
+    of: fn(&Measured) -> &[f64],
+) {
+    for (who, own) in rates.iter().filter(|(_, measured)| !of(measured).is_empty()) {
+        let (what, value) = (who.title().to_owned(), median(of(own)));
+        let line = Line { what, value, unit, against: None, ratio: None, goal: None };
+        let peers: Vec<_> = rates.iter().filter(|(peer, _)| matches!(peer, Contender::Pgbench(_))).collect();
+        if matches!(who, Contender::Pgbench(_)) || peers.is_empty() {
+            table.push(line);
+            continue;
+        }
+        for (peer, theirs) in peers {
+            let goal = goal.filter(|_| *peer == Contender::Pgbench(Travel::OneByOne));
+            let ratio = Some(Ratio::of_rounds(of(own), of(theirs)));
+            table.push(Line { against: Some(peer.title().to_owned()), ratio, goal, ..line.clone() });
         }
     }
+}
+
+fn table(environment: Environment, plan: &Plan, rates: &[(Contender, Measured)]) -> Table {
+    let mut table = Table::new("load_generator", environment);
+    add_lines(&mut table, rates, "tx/s", Some(Goal::AtLeast(1.0)), |measured| &measured.rates);
+    add_lines(&mut table, rates, "us processor time per tx", None, |measured| &measured.costs);
     table.note(format!(
         "{} connections and clients, {} threads each for pgbench and for us; {} rounds of {} s, taking turns",
         plan.clients, plan.threads, plan.rounds, plan.seconds
