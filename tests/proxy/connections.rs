@@ -67,7 +67,8 @@ async fn connections_are_broken_and_healed() {
         let mut connection = stand.connect().await;
         let guard = stand.proxy.install(Rule::new(OnLink::Cut(cut)));
         assert!(sqlx::query("SELECT 1").execute(&mut connection).await.is_err(), "{cut:?}");
-        assert_eq!(guard.heal().touched, 1);
+        // A connection that says goodbye at this moment is cut as well.
+        assert!(guard.heal().touched >= 1, "{cut:?}");
     }
 
     let mut connection = stand.connect().await;
