@@ -97,3 +97,21 @@ fn assumptions_can_be_overridden() {
         .code(2)
         .stderr(contains("ours.toml:2:1").and(contains("did you mean `downtime.enterprise`?")));
 }
+
+/// A run of nothing: its gate is inconclusive and never a pass, an unproven leak rate is 1 and fails, it differs from itself
+/// in nothing, and no fix returns anything.
+#[test]
+fn a_run_of_nothing_passes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.json");
+    let report = tenant_chaos::report::assemble(vec![], vec![]);
+    let report = report.with_year(tenant_chaos::business_metrics::Assumptions::built_in()).unwrap();
+    std::fs::write(&file, tenant_chaos::report::json(&report)).unwrap();
+    let run = file.to_str().unwrap();
+    price(&["gate", run, "--max-eal", "1"]).code(3).stdout(contains("pass  expected annual loss"));
+    price(&["gate", run, "--max-leak-ub", "0.5"]).code(1).stdout(contains("FAIL  foreign rows, upper bound: 100.0%"));
+    price(&["diff", run, run]).success().stdout(contains("No scenario's price changed."));
+    price(&["roi", "--before", run, "--after", run]).success().stdout(contains("nothing that the fix could return"));
+    price(&[run]).success().stdout(contains("does not make it none"));
+    price(&["tornado", run]).code(2).stderr(contains("no scenario"));
+}
