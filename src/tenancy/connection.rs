@@ -1,7 +1,7 @@
 //! The application's connections: sqlx connections in a deadpool.
 //!
 //! sqlx's own pool pings each connection when it comes back, a round trip that no switch turns off; a tenant
-//! transaction has three in all, so that ping would cost a third of the throughput (`benches/load_generator.rs`).
+//! transaction has three in all, so that ping would cost a third of the throughput (`benches/load_generator/`).
 
 use std::sync::Arc;
 use std::time::Duration;
