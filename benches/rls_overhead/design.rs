@@ -130,7 +130,11 @@ impl Policy {
     pub(crate) fn statements(self) -> Vec<String> {
         let role = self.role();
         let attribute = if self.is_policy() { "" } else { "BYPASSRLS" };
-        let create = format!("CREATE ROLE {role} LOGIN {attribute} IN ROLE chaos_app");
+        // Roles belong to the server: the database of another size has made it already.
+        let create = format!(
+            "DO $$ BEGIN CREATE ROLE {role} LOGIN {attribute} IN ROLE chaos_app; \
+             EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+        );
         let policy = |condition: &str| {
             format!("CREATE POLICY {role} ON documents TO {role} USING ({condition}) WITH CHECK ({condition})")
         };

@@ -45,7 +45,7 @@ impl Plan {
             other => return Err(format!("RLS_OVERHEAD_PART: `{other}` is none of figures, table, all").into()),
         };
         Ok(Self {
-            rows: mode.pick(rows.map_err(|error| format!("RLS_OVERHEAD_ROWS: {error}"))?, vec![2_000]),
+            rows: mode.pick(rows.map_err(|error| format!("RLS_OVERHEAD_ROWS: {error}"))?, vec![2_000, 3_000]),
             breadth: match breadth.as_str() {
                 "default" => Breadth::Default,
                 "full" => Breadth::Full,
