@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::wire::{Columns, data_row};
 use crate::observe::{TenantId, Witness, owner_in};
 
-/// Examples that are kept until someone takes them.
+/// Examples of one judge at most; beyond that rows are counted only.
 const MAX_EXAMPLES: usize = 100;
 /// Distinct owners that are told apart; more count as this many.
 const MAX_OWNERS: usize = 100_000;
@@ -45,6 +45,8 @@ pub struct Judge {
 #[derive(Debug, Default)]
 struct Found {
     examples: Vec<ForeignRow>,
+    /// Examples in all, those that were taken included.
+    kept: usize,
     owners: BTreeSet<Arc<str>>,
 }
 
@@ -186,7 +188,8 @@ impl Judge {
         if found.owners.len() < MAX_OWNERS {
             found.owners.insert(owner.as_str().into());
         }
-        if found.examples.len() < MAX_EXAMPLES {
+        if found.kept < MAX_EXAMPLES {
+            found.kept += 1;
             let owned = |text: Option<&str>| text.map(str::to_owned);
             found.examples.push(ForeignRow {
                 owner,
