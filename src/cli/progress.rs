@@ -42,10 +42,14 @@ impl Bars {
         change(bar);
     }
 
-    fn close(&self, name: &str, last_words: &str) {
+    fn clear(&self, name: &str) {
         if let Some(bar) = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(name) {
             bar.finish_and_clear();
         }
+    }
+
+    fn close(&self, name: &str, last_words: &str) {
+        self.clear(name);
         // The terminal may be gone; progress is not worth failing for.
         let _ = self.all.println(last_words);
     }
@@ -55,12 +59,10 @@ impl Reporter for Bars {
     fn event(&self, event: &ProgressEvent) {
         match event {
             ProgressEvent::Starting => self.with(SERVER, |bar| bar.set_message("starting PostgreSQL")),
-            ProgressEvent::Seeding { done, total } => {
+            ProgressEvent::Seeding { done, total } if done < total => {
                 self.with(SERVER, |bar| bar.set_message(format!("seeding {done} of {total} rows")));
-                if done >= total {
-                    self.with(SERVER, |bar| bar.set_message("ready"));
-                }
             }
+            ProgressEvent::Seeding { .. } => self.clear(SERVER),
             ProgressEvent::ScenarioStarted { scenario } => self.with(scenario, |bar| bar.set_message("provisioning")),
             ProgressEvent::PhaseStarted { scenario, phase: Phase::Verify, .. } => {
                 self.with(scenario, |bar| bar.set_message("verify: comparing the ledger with the database"));
