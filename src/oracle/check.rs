@@ -7,7 +7,7 @@
 use super::judgement::{Check, Verdict};
 use super::measure::{Exactness, Measured, histogram_of, measure, quantile_of, share_of, show};
 use super::seen::{Seen, Window};
-use super::words::{count, moment, plural, share};
+use crate::wording::{count, moment, plural, share};
 use crate::scenario::{Bound, Comparison, Condition, Metric, Quantity, Unit};
 use crate::stats::Observed;
 

@@ -9,7 +9,7 @@ use super::recovery::recovery;
 use super::seen::{Seen, Window};
 use super::soundness::{fault_summaries, soundness};
 use super::timeline::{phases, timeline};
-use super::words::{count, plural};
+use crate::wording::{count, plural};
 use crate::observe::{Event, JOURNAL_SCHEMA_VERSION};
 use crate::scenario::{Phase, Scenario, Who};
 use crate::stats::Observed;

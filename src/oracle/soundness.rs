@@ -4,7 +4,7 @@
 use super::judgement::{Check, FaultSummary, Verdict};
 use super::seen::{FaultSeen, Seen, Window};
 use super::tally::Tally;
-use super::words::{count, plural, share};
+use crate::wording::{count, plural, share};
 use crate::scenario::{Fault, FaultAction, LoadShape, Phase, ServerUse, Who};
 
 /// At least this share of the intended arrivals must have been sent, where no fault is on: in time, if the scenario has

@@ -7,7 +7,7 @@ use crate::oracle::{Code, Finding, Severity, Verdict};
 use crate::pricing::Losses;
 
 use super::model::{REPORT_SCHEMA_VERSION, RunReport, ScenarioReport, Totals, Trouble};
-use super::text::{count, plural};
+use crate::wording::{count, plural};
 use super::words;
 
 /// Puts the scenarios of a run together, in the order of their paths.

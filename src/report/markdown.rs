@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::model::{RunReport, ScenarioReport};
-use super::text::{count, digits, duration, line, moment, visible};
+use super::text::{line, visible};
+use crate::wording::{count, digits, duration, moment};
 use super::words;
 use crate::pricing::Year;
 

@@ -7,7 +7,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::oracle::Verdict;
 
 use super::model::{RunReport, ScenarioReport};
-use super::text::{count, line};
+use super::text::line;
+use crate::wording::count;
 use super::words;
 
 /// The table needs this many columns; a narrower terminal wraps its lines.

@@ -4,7 +4,7 @@ use super::{Affected, evidence, finding};
 use crate::observe::{ContextOutcome, Leak, LeakKind};
 use crate::oracle::finding::{BlastRadius, Code, ContextVerdict, Finding};
 use crate::oracle::seen::{Seen, Window};
-use crate::oracle::words::{count, moment, plural};
+use crate::wording::{count, moment, plural};
 use crate::scenario::{ContextResidue, FaultAction, Who};
 
 /// What each context fault did, classed by the worst that occurred: open, silent, loud, no effect, not touched.

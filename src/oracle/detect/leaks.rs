@@ -9,7 +9,7 @@ use crate::oracle::judge::of_rows;
 use crate::oracle::measure::{foreign_writes_in_all, leaked_rows};
 use crate::oracle::seen::{Seen, Window};
 use crate::oracle::tally::Tally;
-use crate::oracle::words::{count, moment, plural};
+use crate::wording::{count, moment, plural};
 use crate::scenario::Who;
 
 /// Foreign rows by any witness: slices, leak lines or the footer. One is enough.

@@ -3,7 +3,7 @@
 use super::{Affected, finding};
 use crate::oracle::finding::{BlastRadius, Code, Finding};
 use crate::oracle::seen::{Seen, Window};
-use crate::oracle::words::{count, moment, plural, share};
+use crate::wording::{count, moment, plural, share};
 use crate::scenario::{Layer, Who};
 use crate::tenancy::MONITOR_THRESHOLD;
 

@@ -4,7 +4,7 @@ use super::{Affected, Hurt, finding};
 use crate::oracle::finding::{Code, Finding};
 use crate::oracle::seen::{LOADED, Seen, Span, Window};
 use crate::oracle::tally::Tally;
-use crate::oracle::words::{count, moment, plural, share};
+use crate::wording::{count, moment, plural, share};
 use crate::scenario::{ErrorKind, Phase, Who};
 use crate::stats::Observed;
 

@@ -4,7 +4,7 @@ use super::finding;
 use crate::observe::Ledger;
 use crate::oracle::finding::{BlastRadius, Code, Finding};
 use crate::oracle::seen::Seen;
-use crate::oracle::words::{count, plural};
+use crate::wording::{count, plural};
 use crate::scenario::Phase;
 
 /// Writes are stored in this table.

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::observe::{LeakKind, Witness};
 use crate::oracle::Finding;
 use crate::report::model::ScenarioReport;
-use crate::report::text::{count, duration, moment};
+use crate::wording::{count, duration, moment};
 use crate::report::words;
 
 use super::Column::{Number, Text};

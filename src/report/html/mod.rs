@@ -10,7 +10,8 @@ mod scenario;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::model::{RunReport, ScenarioReport};
-use super::text::{count, plural, visible};
+use super::text::visible;
+use crate::wording::{count, plural};
 use super::words;
 
 const STYLE: &str = include_str!("style.css");

@@ -6,7 +6,7 @@ use crate::observe::EndReason;
 use crate::oracle::{Finding, Severity, Verdict};
 use crate::pricing::{Losses, PricedFinding};
 use crate::report::model::ScenarioReport;
-use crate::report::text::{count, duration, moment, plural};
+use crate::wording::{count, duration, moment, plural};
 use crate::report::words;
 
 use super::Column::{Number, Text};
