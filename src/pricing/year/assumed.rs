@@ -27,7 +27,7 @@ pub struct AssumptionUsed {
 impl AssumptionUsed {
     /// One of the assumptions, by name.
     pub fn of(key: Key, assumption: &Assumption) -> Self {
-        let Assumption { low, mode, high, unit, source, confidence } = assumption.clone();
+        let Assumption { low, mode, high, unit, source, confidence, .. } = assumption.clone();
         Self { key: key.name().to_owned(), low, mode, high, unit, source, confidence }
     }
 }
