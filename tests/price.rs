@@ -102,7 +102,10 @@ fn bad_input_is_named() {
         (vec!["breach", "--tenants", "0"], "`tenants` must not be zero"),
         (vec!["breach", "--records-per-tenant", "0"], "`records_per_tenant` must not be zero"),
         (vec!["breach", "--tenants", "nan"], "`tenants` is not a finite number"),
-        (vec!["breach", "--tenants", "1e300"], "`records` is so large that the result exceeds $9.2 trillion: 5.000e303"),
+        (
+            vec!["breach", "--tenants", "1e300"],
+            "`records` is so large that the result exceeds $9.2 trillion: 5.000e303",
+        ),
         (vec!["downtime", "--severity", "1.5"], "`severity` is a share"),
         (vec!["downtime", "--sla", "rds"], "sla"),
         (vec!["lec", "--years", "0"], "`years` must not be zero"),

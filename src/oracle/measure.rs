@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use super::seen::{LOADED, Seen, TenantRows, Window};
 use super::tally::Tally;
-use crate::wording::{count, duration, share, trimmed, upper_share};
 use crate::observe::{Leak, LeakKind};
 use crate::scenario::{ErrorKind, Layer, Measure, Metric, Phase, Unit, Who};
 use crate::stats::{Observed, SparseHistogram, jain};
+use crate::wording::{count, duration, share, trimmed, upper_share};
 
 /// Confidence of the bound beside a zero: 95%, one-sided.
 const ALPHA: f64 = 0.05;

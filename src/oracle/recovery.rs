@@ -4,8 +4,8 @@ use super::check::{Sides, latches};
 use super::judgement::{Check, Verdict};
 use super::measure::measure;
 use super::seen::{SLICE_US, Seen, Window};
-use crate::wording::{count, duration, plural};
 use crate::scenario::{Condition, Phase, RecoverExpect};
+use crate::wording::{count, duration, plural};
 
 /// What came of `recover`.
 #[derive(Debug, Clone, Default)]

@@ -9,8 +9,8 @@ use crate::oracle::Verdict;
 
 use super::model::{RunReport, ScenarioReport, Trouble};
 use super::text::{line, visible};
-use crate::wording::moment;
 use super::words;
+use crate::wording::moment;
 
 /// JUnit XML. A failed scenario is a failure of type `fail`, one that could not be decided a failure of type
 /// `inconclusive`, one that could not run an error of type `harness`.

@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use super::model::{RunReport, ScenarioReport};
 use super::text::{line, visible};
-use crate::wording::{count, digits, duration, moment};
 use super::words;
 use crate::pricing::Year;
+use crate::wording::{count, digits, duration, moment};
 
 /// GitHub-flavoured Markdown.
 pub fn markdown(report: &RunReport) -> String {

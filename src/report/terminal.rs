@@ -8,8 +8,8 @@ use crate::oracle::Verdict;
 
 use super::model::{RunReport, ScenarioReport};
 use super::text::line;
-use crate::wording::count;
 use super::words;
+use crate::wording::count;
 
 /// The table needs this many columns; a narrower terminal wraps its lines.
 const NARROWEST: u16 = 80;

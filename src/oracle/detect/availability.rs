@@ -6,9 +6,9 @@ use crate::oracle::judgement::Verdict;
 use crate::oracle::recovery::Recovery;
 use crate::oracle::seen::{SLICE_US, Seen, Window};
 use crate::oracle::tally::Tally;
-use crate::wording::{count, duration, plural, share};
 use crate::scenario::{Phase, Tier, Who};
 use crate::stats::Observed;
+use crate::wording::{count, duration, plural, share};
 
 /// A tier of which more than this share of requests failed was not available.
 const FAILED: f64 = 0.05;

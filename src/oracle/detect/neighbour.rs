@@ -6,9 +6,9 @@ use super::{Affected, Hurt, finding};
 use crate::oracle::finding::{Code, Finding};
 use crate::oracle::seen::{Seen, TenantRows, Window};
 use crate::oracle::tally::Tally;
-use crate::wording::{count, duration, plural, share};
 use crate::scenario::{Phase, TenantSlug, Who};
 use crate::stats::Observed;
+use crate::wording::{count, duration, plural, share};
 
 /// Confidence that victims broke their objective more often than in the baseline is 1 minus this.
 const ALPHA: f64 = 0.01;

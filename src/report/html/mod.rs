@@ -11,8 +11,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::model::{RunReport, ScenarioReport};
 use super::text::visible;
-use crate::wording::{count, plural};
 use super::words;
+use crate::wording::{count, plural};
 
 const STYLE: &str = include_str!("style.css");
 const POLICY: &str =
