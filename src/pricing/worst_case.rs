@@ -70,9 +70,12 @@ fn can_expose(scenario: &Scenario) -> bool {
     });
     let spills = scenario.stack.defects.iter().any(|defect| match defect {
         Defect::NoBulkhead | Defect::LeakOnError | Defect::AckWithoutCommit | Defect::BlindRetry => false,
+        Defect::KeptStatements => false,
         Defect::SessionSet
         | Defect::SetOutsideTransaction
         | Defect::SwallowedReset
+        | Defect::SetOnCheckout
+        | Defect::PoolerResetOff
         | Defect::FailOpenPolicy
         | Defect::OwnerAsApp
         | Defect::BypassrlsRole
@@ -85,7 +88,8 @@ fn can_expose(scenario: &Scenario) -> bool {
 
 /// Whether something in the scenario is about requests that fail. A dropped context can refuse every request.
 fn can_stop(scenario: &Scenario) -> bool {
-    !scenario.faults.is_empty() || scenario.stack.defects.contains(&Defect::LeakOnError)
+    let stops = |defect: &Defect| matches!(defect, Defect::LeakOnError | Defect::KeptStatements);
+    !scenario.faults.is_empty() || scenario.stack.defects.iter().any(stops)
 }
 
 fn spoils_writes(scenario: &Scenario) -> bool {
