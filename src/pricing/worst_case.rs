@@ -1,7 +1,7 @@
 //! What a scenario could cost before it has run: its faults and planted bugs at their full extent.
 
 use crate::business_metrics::{AnchoredBreach, Assumptions, MicroDollars, Outage, SlaSchedule};
-use crate::scenario::{Defect, FaultAction, Scenario, WireFault};
+use crate::scenario::{Defect, FaultAction, OnStatement, Scenario, WireFault};
 
 use super::model::usd;
 use super::scale::Scale;
@@ -64,7 +64,8 @@ fn can_expose(scenario: &Scenario) -> bool {
     let drops = scenario.faults.iter().any(|fault| match &fault.action {
         FaultAction::ContextDrop { .. } => true,
         FaultAction::Wire(fault) => {
-            matches!(fault, WireFault::DropContext | WireFault::Swallow | WireFault::Reorder)
+            use OnStatement::{Reorder, Swallow};
+            matches!(fault, WireFault::DropContext | WireFault::Statement(Swallow | Reorder))
         }
         _ => false,
     });
@@ -95,8 +96,10 @@ fn can_stop(scenario: &Scenario) -> bool {
 fn spoils_writes(scenario: &Scenario) -> bool {
     let spoils = |defect: &Defect| matches!(defect, Defect::AckWithoutCommit | Defect::BlindRetry);
     let on_the_wire = |fault: &FaultAction| {
-        use WireFault::{CutStatement, Duplicate, Reorder, Swallow};
-        matches!(fault, FaultAction::Wire(CutStatement { .. } | Duplicate | Reorder | Swallow))
+        use OnStatement::{CutAfterReply, CutBefore, Duplicate, Reorder, Swallow};
+        let verbs =
+            |verb: &OnStatement| matches!(verb, CutAfterReply(_) | CutBefore(_) | Duplicate | Reorder | Swallow);
+        matches!(fault, FaultAction::Wire(WireFault::Statement(verb)) if verbs(verb))
     };
     scenario.stack.defects.iter().any(spoils) || scenario.faults.iter().any(|fault| on_the_wire(&fault.action))
 }
