@@ -90,6 +90,7 @@ pub fn options_from_environment() -> Result<RunOptions, String> {
         Some(other) => return Err(format!("TENANT_CHAOS_PROVIDER={other}: use auto, docker, local or external")),
     };
     options.stack.image = variable("TENANT_CHAOS_IMAGE");
+    options.stack.pgbouncer = variable("TENANT_CHAOS_PGBOUNCER").map(PathBuf::from);
     options.stack.database_url = variable("TENANT_CHAOS_DATABASE_URL");
     options.journals = variable("TENANT_CHAOS_JOURNALS").map(PathBuf::from);
     Ok(options)

@@ -43,6 +43,9 @@ pub(super) struct StackArgs {
     /// Folder with `postgres` and `initdb` for the local provider.
     #[arg(long, value_name = "FOLDER", env = "TENANT_CHAOS_BIN_DIR")]
     bin_dir: Option<PathBuf>,
+    /// The PgBouncer program, for scenarios with a pooler on this machine.
+    #[arg(long, value_name = "FILE", env = "TENANT_CHAOS_PGBOUNCER")]
+    pgbouncer: Option<PathBuf>,
     /// Leave server and databases running; `tenant-chaos clean --all` removes them.
     #[arg(long)]
     keep: bool,
@@ -55,6 +58,7 @@ impl StackArgs {
             image: self.image.clone(),
             database_url: self.database_url.clone(),
             bin_dir: self.bin_dir.clone(),
+            pgbouncer: self.pgbouncer.clone(),
             fetch_from: std::env::var("TENANT_CHAOS_POSTGRES_SOURCE").ok().filter(|source| !source.is_empty()),
             keep: self.keep,
         }

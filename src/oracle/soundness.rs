@@ -107,6 +107,7 @@ fn likely_reason(fault: &Fault, seen: &FaultSeen) -> String {
         }
         FaultAction::PoolLeak => "no request that ended well matched its trigger while it was on",
         FaultAction::PoolStorm { .. } => "none of its connection attempts ended while it was on; give it longer",
+        FaultAction::PoolerRestart { .. } => "the pooler was not restarted; give the fault longer than its `down`",
         FaultAction::FloodRate { .. } => {
             "the aggressor's own rate is so low that no extra request was due; raise `times` or its length"
         }
@@ -152,6 +153,7 @@ fn unit_of(action: &FaultAction) -> &'static str {
         FaultAction::FloodHeavy { .. } => "heavy queries",
         FaultAction::FloodLock { .. } => "table locks",
         FaultAction::PoolStorm { .. } => "connection attempts",
+        FaultAction::PoolerRestart { .. } => "restarts",
         FaultAction::Wire(fault) if fault.touches_statements() => "statements",
         _ => "connections",
     }

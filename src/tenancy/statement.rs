@@ -16,6 +16,8 @@ pub(super) const ROLLBACK_AND_SCRUB: &str = "ROLLBACK; RESET ALL";
 pub(super) const ROLLBACK_ONLY: &str = "ROLLBACK";
 /// Opens a transaction without any context.
 pub(super) const BEGIN_BARE: &str = "BEGIN";
+/// Name of the column in which a pooler's server process says which one it is.
+pub(super) const BACKEND: &str = "tenant_chaos_backend";
 /// Well-formed, and no tenant's.
 const BOGUS_ID: &str = "00000000-0000-4000-8000-000000000000";
 /// Breaks out of a quoted literal wherever one is built by pasting.
@@ -86,6 +88,16 @@ pub(super) fn set_alone(context: &str) -> Arc<str> {
 /// not (docs/adr/0002-context-on-begin.md).
 fn begin(set: &str) -> Arc<str> {
     format!("BEGIN; {set}; SHOW app.tenant_id").into()
+}
+
+/// The context in a statement of its own, with a scope that outlives it (defect `set-on-checkout`).
+pub(super) fn set_for_session(context: &str) -> Arc<str> {
+    format!("{}; SHOW app.tenant_id", set("SESSION", context)).into()
+}
+
+/// The same, with the process that answers, in the same round trip.
+pub(super) fn and_backend(statement: &str) -> Arc<str> {
+    format!("{statement}; SELECT pg_backend_pid() AS {BACKEND}").into()
 }
 
 /// Quotes its value, with `standard_conforming_strings` on or off.
