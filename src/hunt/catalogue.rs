@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::{PgConnection, Row};
 
 use super::error::HuntError;
+use super::roles::{self, AppRole};
 
 /// A relation that is not the system's.
 #[derive(Debug)]
@@ -88,6 +89,8 @@ pub(super) struct Catalogue {
     pub(super) claims: Vec<String>,
     /// Roles that the application's role may become.
     pub(super) roles: Vec<String>,
+    /// Whether policies compare roles.
+    pub(super) by_role: bool,
 }
 
 const RELATIONS: &str = "
@@ -142,7 +145,7 @@ const FUNCTIONS: &str = "
       AND has_function_privilege($1, p.oid, 'EXECUTE') AND has_schema_privilege($1, n.oid, 'USAGE') ORDER BY 1";
 
 /// Text of policies, and of the functions of the schema that they call, transitively.
-const TEXTS: &str = "
+pub(super) const TEXTS: &str = "
     WITH RECURSIVE f (oid) AS (
         SELECT d.refobjid FROM pg_depend d
         WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
@@ -154,8 +157,9 @@ const TEXTS: &str = "
     )";
 
 impl Catalogue {
-    /// Reads it, with the rights of `role`.
-    pub(super) async fn read(connection: &mut PgConnection, role: &str) -> Result<Self, HuntError> {
+    /// Reads it, with the rights that requests of the application have.
+    pub(super) async fn read(connection: &mut PgConnection, app: &AppRole) -> Result<Self, HuntError> {
+        let role = app.acts_as.as_str();
         let failed = || HuntError::database("read the catalogue");
         let mut relations = BTreeMap::new();
         for row in sqlx::query(RELATIONS).bind(role).fetch_all(&mut *connection).await.map_err(failed())? {
@@ -213,12 +217,13 @@ impl Catalogue {
                         ORDER BY 1";
         let claims =
             "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, '->>?\\s*''(\\w+)''', 'g') m ORDER BY 1";
-        let roles = "SELECT rolname::text FROM pg_roles WHERE rolname <> $1 AND pg_has_role($1, oid, 'MEMBER') \
+        let members = "SELECT rolname::text FROM pg_roles WHERE rolname <> $1 AND pg_has_role($1, oid, 'MEMBER') \
                      AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = $1) ORDER BY 1";
         let settings = texts(connection, settings).await?;
         let claims = texts(connection, claims).await?;
-        let roles = sqlx::query_scalar(roles).bind(role).fetch_all(connection).await.map_err(failed())?;
-        Ok(Self { relations, functions, settings, claims, roles })
+        let roles = sqlx::query_scalar(members).bind(&app.name).fetch_all(&mut *connection).await.map_err(failed())?;
+        let by_role = roles::by_role(connection).await?;
+        Ok(Self { relations, functions, settings, claims, roles, by_role })
     }
 }
 

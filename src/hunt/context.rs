@@ -3,11 +3,12 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::catalogue::{Catalogue, Relation};
+use super::catalogue::{Catalogue, Column, Relation};
 use super::config::{Config, fill};
 use super::error::HuntError;
-use super::roles::quote;
+use super::roles::{AppRole, quote};
 use super::seed::{Seeded, run};
+use super::tenant_roles;
 use super::values::{Tenant, literal};
 
 /// Tables on which a candidate is tried.
@@ -22,25 +23,37 @@ pub(super) struct Context {
     pub(super) setting: Option<String>,
     pub(super) a: Vec<String>,
     pub(super) b: Vec<String>,
+    /// Whether the setting holds JSON.
+    pub(super) as_claims: bool,
     /// Tables of which A's own rows came back, of how many.
     pub(super) visible: (usize, usize),
+}
+
+impl Context {
+    fn of(described: &str, a: Vec<String>, b: Vec<String>) -> Self {
+        Self { described: described.to_owned(), setting: None, a, b, as_claims: false, visible: (0, 0) }
+    }
+
+    /// The text of the setting for which policies see this value.
+    pub(super) fn holds(&self, catalogue: &Catalogue, value: &str) -> String {
+        wrap(catalogue, value, self.as_claims)
+    }
 }
 
 /// Finds the context, or takes the configured one.
 pub(super) async fn discover(
     connection: &mut PgConnection,
     catalogue: &Catalogue,
-    seeded: &Seeded,
-    role: &str,
+    seeded: &mut Seeded,
+    app: &AppRole,
     config: &Config,
 ) -> Result<Context, HuntError> {
+    let role = app.name.as_str();
     if let Some(given) = &config.context {
         let enter = |tenant: &super::config::TenantConfig| {
             given.enter.iter().map(|statement| fill(statement, &tenant.variables)).collect::<Vec<_>>()
         };
-        let described = "as hunt.toml says".to_owned();
-        let (a, b) = (enter(&config.tenants.a), enter(&config.tenants.b));
-        let mut context = Context { described, setting: None, a, b, visible: (0, 0) };
+        let mut context = Context::of("as hunt.toml says", enter(&config.tenants.a), enter(&config.tenants.b));
         context.visible = visible(connection, catalogue, seeded, role, &context.a).await?;
         return Ok(context);
     }
@@ -57,7 +70,7 @@ pub(super) async fn discover(
                 if seen.0 > best.as_ref().map_or(0, |best| best.visible.0) {
                     let form = if as_claims { "claims with " } else { "" };
                     let described = format!("setting {setting} holds {form}the value of {source}");
-                    best = Some(Context { described, setting: Some(setting.clone()), a, b, visible: seen });
+                    best = Some(Context { described, setting: Some(setting.clone()), a, b, visible: seen, as_claims });
                 }
             }
             if best.as_ref().is_some_and(|best| best.visible.0 == best.visible.1) {
@@ -65,11 +78,48 @@ pub(super) async fn discover(
             }
         }
     }
+    if catalogue.by_role && best.as_ref().is_none_or(|best| best.visible.0 < best.visible.1) {
+        let above = best.as_ref().map_or(0, |best| best.visible.0);
+        best = by_role(connection, catalogue, seeded, app, above).await?.or(best);
+    }
     if let Some(best) = best {
         return Ok(best);
     }
-    let visible = visible(connection, catalogue, seeded, role, &[]).await?;
-    Ok(Context { described: "none".to_owned(), setting: None, a: vec![], b: vec![], visible })
+    let mut none = Context::of("none", vec![], vec![]);
+    none.visible = visible(connection, catalogue, seeded, role, &[]).await?;
+    Ok(none)
+}
+
+/// Tries every key as the name of a tenant's role, if it shows more tables than `above`. The roles are part of the seed.
+async fn by_role(
+    connection: &mut PgConnection,
+    catalogue: &Catalogue,
+    seeded: &mut Seeded,
+    app: &AppRole,
+    above: usize,
+) -> Result<Option<Context>, HuntError> {
+    let groups = tenant_roles::groups(connection, app).await?;
+    let mut best: Option<(Context, Vec<String>)> = None;
+    for (source, of_a, of_b) in candidates(catalogue, seeded) {
+        let made = [tenant_roles::create(&of_a, &groups, app), tenant_roles::create(&of_b, &groups, app)].concat();
+        for statement in &made {
+            run(connection, statement.clone()).await.map_err(HuntError::database("make a tenant's role"))?;
+        }
+        let enter = |name: &str| tenant_roles::enter(name, &groups, app);
+        let mut context = Context::of(&tenant_roles::described(&source, &groups, app), enter(&of_a), enter(&of_b));
+        context.visible = visible(connection, catalogue, seeded, &app.name, &context.a).await?;
+        let is_whole = context.visible.0 == context.visible.1;
+        if context.visible.0 > best.as_ref().map_or(above, |(best, _)| best.visible.0) {
+            best = Some((context, made));
+        }
+        if is_whole {
+            break;
+        }
+    }
+    Ok(best.map(|(context, made)| {
+        seeded.setup = made;
+        context
+    }))
 }
 
 /// `SET LOCAL` of a setting whose name may have any spelling.
@@ -87,11 +137,16 @@ fn wrap(catalogue: &Catalogue, value: &str, as_claims: bool) -> String {
     serde_json::Value::from(claims).to_string()
 }
 
+/// Whether a column's value may say who a request is.
+fn says_who(column: &Column) -> bool {
+    column.in_key || column.name.ends_with("_id") || column.base_type == "name"
+}
+
 /// Keys of seeded rows, those first that most tables refer to: (where from, A's, B's).
 fn candidates(catalogue: &Catalogue, seeded: &Seeded) -> Vec<(String, String, String)> {
     let mut found: Vec<(usize, String, String, String)> = Vec::new();
     for (id, relation) in &catalogue.relations {
-        for column in relation.columns.iter().filter(|column| column.in_key || column.name.ends_with("_id")) {
+        for column in relation.columns.iter().filter(|column| says_who(column)) {
             let of = |tenant| {
                 let row = seeded.row(*id, tenant)?;
                 row.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value.clone())

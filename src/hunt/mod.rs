@@ -26,6 +26,7 @@ mod rules;
 mod seed;
 mod statements;
 mod target;
+mod tenant_roles;
 mod values;
 
 pub use audit::{Audit, audit};

@@ -8,6 +8,7 @@ use super::context::{Context, read_sql, set};
 use super::error::HuntError;
 use super::roles::quote;
 use super::seed::{Seeded, insert_sql, run};
+use super::tenant_roles;
 use super::values::{Tenant, literal, scalar};
 
 /// One attempt to reach what is another's.
@@ -98,29 +99,35 @@ pub(super) fn states(context: &Context, catalogue: &Catalogue) -> Vec<State> {
         state("own tenant", None, false, vec![], context.a.clone(), true),
         state("never set", Some("F18"), true, vec![], vec![], false),
     ];
-    let other_before = [vec!["BEGIN".to_owned()], context.b.clone(), vec!["COMMIT".to_owned()]].concat();
-    all.push(state("own tenant, after another", Some("F58"), false, other_before, context.a.clone(), true));
+    let in_transaction = |enter: &[String]| [&["BEGIN".to_owned()], enter, &["COMMIT".to_owned()]].concat();
+    let other_before = in_transaction(&context.b);
+    let rolled_back = [
+        vec!["SAVEPOINT before_tenant".to_owned()],
+        context.a.clone(),
+        vec!["ROLLBACK TO SAVEPOINT before_tenant".to_owned()],
+    ]
+    .concat();
+    all.push(state("own tenant, after another", Some("F58"), false, other_before.clone(), context.a.clone(), true));
+    if !context.a.is_empty() {
+        let after_reset = [in_transaction(&context.a), vec!["RESET ALL".to_owned()]].concat();
+        all.push(state("after COMMIT", Some("F55"), false, in_transaction(&context.a), vec![], false));
+        all.push(state("after ROLLBACK TO SAVEPOINT", Some("F58"), false, vec![], rolled_back.clone(), false));
+        let name = "after another, after ROLLBACK TO SAVEPOINT";
+        all.push(state(name, Some("F58"), false, other_before, rolled_back, false));
+        all.push(state("after RESET ALL", Some("F59"), false, after_reset, vec![], false));
+    }
     if let Some(setting) = &context.setting {
         let session = |statement: &String| statement.replacen("SET LOCAL", "SET", 1);
         let set_for_session: Vec<String> = context.a.iter().map(session).collect();
         let then = |statement: &str| [set_for_session.clone(), vec![statement.to_owned()]].concat();
         let name: Vec<String> = setting.split('.').map(quote).collect();
-        let after_rollback = [
-            vec!["SAVEPOINT before_tenant".to_owned()],
-            context.a.clone(),
-            vec!["ROLLBACK TO SAVEPOINT before_tenant".to_owned()],
-        ]
-        .concat();
-        let after_commit = [vec!["BEGIN".to_owned()], context.a.clone(), vec!["COMMIT".to_owned()]].concat();
         let reset = then(&format!("RESET {}", name.join(".")));
-        let bogus = [set(setting, "cccccccc-cccc-4ccc-8ccc-cccccccccccc"), set(setting, "%")];
+        let held = |value: &str| vec![set(setting, &context.holds(catalogue, value))];
         all.push(state("empty", Some("F18"), false, vec![], vec![set(setting, "")], false));
-        all.push(state("bogus", Some("F18"), false, vec![], vec![bogus[0].clone()], false));
-        all.push(state("pattern", Some("F24"), false, vec![], vec![bogus[1].clone()], false));
+        all.push(state("bogus", Some("F18"), false, vec![], held("cccccccc-cccc-4ccc-8ccc-cccccccccccc"), false));
+        all.push(state("pattern", Some("F24"), false, vec![], held("%"), false));
         all.push(state("after RESET", Some("F57"), false, reset, vec![], false));
         all.push(state("after DISCARD ALL", Some("F59"), false, then("DISCARD ALL"), vec![], false));
-        all.push(state("after COMMIT", Some("F58"), false, after_commit, vec![], false));
-        all.push(state("after ROLLBACK TO SAVEPOINT", Some("F58"), false, vec![], after_rollback, false));
         for flag in catalogue.settings.iter().filter(|flag| *flag != setting) {
             for value in ["on", "true", "1", "admin"] {
                 let enter = [context.a.clone(), vec![set(flag, value)]].concat();
@@ -128,7 +135,7 @@ pub(super) fn states(context: &Context, catalogue: &Catalogue) -> Vec<State> {
             }
         }
     }
-    for role in &catalogue.roles {
+    for role in catalogue.roles.iter().filter(|role| !tenant_roles::is_ours(role)) {
         let enter = [context.a.clone(), vec![format!("SET LOCAL ROLE {}", quote(role))]].concat();
         all.push(state(&format!("SET ROLE {role}"), Some("F06"), false, vec![], enter, true));
     }

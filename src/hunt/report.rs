@@ -30,8 +30,10 @@ pub struct HuntReport {
 /// How the schema was understood.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Discovered {
-    /// Role that the probes ran as.
+    /// Role that the probes connected as.
     pub app_role: String,
+    /// Whose rights a request has: that role's own, or those of a role that it takes.
+    pub acts_as: String,
     /// Roles that were taken into account, best first.
     pub app_role_candidates: Vec<String>,
     /// How a request says who it is.

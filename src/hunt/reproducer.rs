@@ -18,6 +18,7 @@ pub(super) fn script(finding: &Finding, probe: &Probe, catalogue: &Catalogue, se
     ];
     let mut statements = probe.prepare.clone();
     statements.push("BEGIN".into());
+    statements.extend(seeded.setup.iter().cloned());
     statements.push("SET LOCAL session_replication_role = replica".into());
     statements.extend(seeded.rows.iter().map(|(id, _, row)| insert_sql(&catalogue.relations[id].name, row)));
     statements.push("SET LOCAL session_replication_role = origin".into());
@@ -25,9 +26,11 @@ pub(super) fn script(finding: &Finding, probe: &Probe, catalogue: &Catalogue, se
     statements.extend(probe.before.iter().cloned());
     statements.push(format!("SET LOCAL SESSION AUTHORIZATION {}", quote(role)));
     // A role that may no longer be taken is a mended leak.
-    statements.extend(probe.enter.iter().map(|statement| match statement.starts_with("SET LOCAL ROLE") {
-        true => tolerant(statement),
-        false => statement.clone(),
+    statements.extend(probe.enter.iter().map(|statement| {
+        match probe.mode == "F06" && statement.starts_with("SET LOCAL ROLE") {
+            true => tolerant(statement),
+            false => statement.clone(),
+        }
     }));
     if let Some(attack) = &probe.attack {
         // A refusal is what isolation looks like.

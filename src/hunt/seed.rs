@@ -22,6 +22,8 @@ type Cells = Vec<(String, String)>;
 /// What was seeded.
 #[derive(Debug, Default)]
 pub(super) struct Seeded {
+    /// What was made before the rows: tenants' roles.
+    pub(super) setup: Vec<String>,
     /// The INSERT of each tenant's row, by relation, in the order in which they were applied.
     pub(super) rows: Vec<(i64, Tenant, Cells)>,
     /// Why a relation has no rows, by relation.
