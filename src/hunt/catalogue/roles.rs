@@ -2,27 +2,27 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::error::HuntError;
+use crate::hunt::error::HuntError;
 
 /// Roles of the harness itself on a server of its own: the login roles of a run.
 const OURS: &str = "^chaos_(app|bypass|owner|migrator)_[0-9a-f]{8}$";
 
 /// The role that an error says is missing.
-pub(super) fn missing(error: &sqlx::Error) -> Option<String> {
+pub(in crate::hunt) fn missing(error: &sqlx::Error) -> Option<String> {
     let database = error.as_database_error().filter(|error| error.code().as_deref() == Some("42704"))?;
     let name = database.message().strip_prefix("role \"")?.strip_suffix("\" does not exist")?;
     Some(name.to_owned())
 }
 
 /// Creates a role that can do nothing, not even log in.
-pub(super) async fn create(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+pub(in crate::hunt) async fn create(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     let statement = format!("CREATE ROLE {} NOLOGIN", quote(name));
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(|_| ())
 }
 
 /// Gives a server of our own the roles of another one, with what matters to row security: who is exempt, and who is a
 /// member of whom. Passwords are not read.
-pub(super) async fn copy(from: &mut PgConnection, to: &mut PgConnection) -> Result<(), HuntError> {
+pub(in crate::hunt) async fn copy(from: &mut PgConnection, to: &mut PgConnection) -> Result<(), HuntError> {
     let roles = "SELECT format('CREATE ROLE %I NOLOGIN %s %s %s', rolname, \
                      CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END, \
                      CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END, \
@@ -47,14 +47,17 @@ pub(super) async fn copy(from: &mut PgConnection, to: &mut PgConnection) -> Resu
 
 /// The application's role, and which were taken into account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AppRole {
-    pub(super) name: String,
-    pub(super) candidates: Vec<String>,
+pub(in crate::hunt) struct AppRole {
+    pub(in crate::hunt) name: String,
+    pub(in crate::hunt) candidates: Vec<String>,
 }
 
 /// The role that was asked for, or the least privileged one with rights on tables: not exempt before exempt, no owner
 /// before owners, then the one with rights on most tables, then by name.
-pub(super) async fn discover(connection: &mut PgConnection, wanted: Option<&str>) -> Result<AppRole, HuntError> {
+pub(in crate::hunt) async fn discover(
+    connection: &mut PgConnection,
+    wanted: Option<&str>,
+) -> Result<AppRole, HuntError> {
     if let Some(name) = wanted {
         let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)")
             .bind(name)
@@ -93,6 +96,6 @@ pub(super) async fn discover(connection: &mut PgConnection, wanted: Option<&str>
     }
 }
 
-pub(super) fn quote(name: &str) -> String {
+pub(in crate::hunt) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -3,31 +3,31 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::catalogue::{Catalogue, Relation};
-use super::config::{Config, fill};
-use super::error::HuntError;
-use super::roles::quote;
-use super::seed::{Seeded, run};
-use super::values::{Tenant, literal};
+use crate::hunt::catalogue::roles::quote;
+use crate::hunt::catalogue::{Catalogue, Relation};
+use crate::hunt::error::HuntError;
+use crate::hunt::input::config::{Config, fill};
+use crate::hunt::seeding::{Seeded, run};
+use crate::hunt::seeding::{Tenant, literal};
 
 /// Tables on which a candidate is tried.
 const TRIED_ON: usize = 24;
 
 /// Statements that make a transaction one of a tenant.
 #[derive(Debug, Clone)]
-pub(super) struct Context {
+pub(in crate::hunt) struct Context {
     /// In a sentence.
-    pub(super) described: String,
+    pub(in crate::hunt) described: String,
     /// The setting, where there is one.
-    pub(super) setting: Option<String>,
-    pub(super) a: Vec<String>,
-    pub(super) b: Vec<String>,
+    pub(in crate::hunt) setting: Option<String>,
+    pub(in crate::hunt) a: Vec<String>,
+    pub(in crate::hunt) b: Vec<String>,
     /// Tables of which A's own rows came back, of how many.
-    pub(super) visible: (usize, usize),
+    pub(in crate::hunt) visible: (usize, usize),
 }
 
 /// Finds the context, or takes the configured one.
-pub(super) async fn discover(
+pub(in crate::hunt) async fn discover(
     connection: &mut PgConnection,
     catalogue: &Catalogue,
     seeded: &Seeded,
@@ -35,7 +35,7 @@ pub(super) async fn discover(
     config: &Config,
 ) -> Result<Context, HuntError> {
     if let Some(given) = &config.context {
-        let enter = |tenant: &super::config::TenantConfig| {
+        let enter = |tenant: &crate::hunt::input::config::TenantConfig| {
             given.enter.iter().map(|statement| fill(statement, &tenant.variables)).collect::<Vec<_>>()
         };
         let described = "as hunt.toml says".to_owned();
@@ -73,7 +73,7 @@ pub(super) async fn discover(
 }
 
 /// `SET LOCAL` of a setting whose name may have any spelling.
-pub(super) fn set(setting: &str, value: &str) -> String {
+pub(in crate::hunt) fn set(setting: &str, value: &str) -> String {
     let name: Vec<String> = setting.split('.').map(quote).collect();
     format!("SET LOCAL {} = {}", name.join("."), literal(value))
 }
@@ -128,7 +128,7 @@ async fn visible(
 }
 
 /// Every row as one text, of the columns that the role may read.
-pub(super) fn read_sql(relation: &Relation) -> Option<String> {
+pub(in crate::hunt) fn read_sql(relation: &Relation) -> Option<String> {
     let columns: Vec<String> = relation
         .columns
         .iter()
@@ -140,7 +140,7 @@ pub(super) fn read_sql(relation: &Relation) -> Option<String> {
 }
 
 /// Runs one statement in a transaction of the role and rolls it back. The inner error is the database's answer.
-pub(super) async fn as_role(
+pub(in crate::hunt) async fn as_role(
     connection: &mut PgConnection,
     role: &str,
     enter: &[String],
