@@ -4,9 +4,9 @@
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+use super::catalogue::roles::{self, AppRole};
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
-use super::roles::{self, AppRole};
 use super::rules::{PRELUDE, RULES};
 
 /// Names that tenant columns often have, beside those that the policies compare.

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use sqlx::{Connection, PgConnection};
 
 use super::audit::{audit, tenant_columns};
+use super::catalogue::roles::AppRole;
 use super::catalogue::{Catalogue, Kind};
-use super::config::Config;
-use super::context::{self, Context};
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
+use super::input::Config;
+use super::input::{Target, apply};
+use super::probe::context::{self, Context};
 use super::probe::{Probe, Seen, State, calls, read, states, writes};
+use super::prove::{refresh, script};
 use super::report::{Cell, Coverage, Discovered, HuntReport, Outcome, bound};
-use super::reproducer::{refresh, script};
-use super::roles::AppRole;
-use super::seed::{Seeded, run, said, seed};
-use super::target::{Target, apply};
-use super::values::{Tenancy, Tenant};
+use super::seeding::{Seeded, run, said, seed};
+use super::seeding::{Tenancy, Tenant};
 use crate::stack::Server;
 
 /// Evidence is cut to this many characters.

@@ -1,14 +1,20 @@
 //! A confirmed finding as one SQL file for plain psql: it fails while the leak is there and leaves nothing behind.
 
-use super::catalogue::Catalogue;
-use super::finding::Finding;
-use super::probe::Probe;
-use super::roles::quote;
-use super::seed::{Seeded, insert_sql};
-use super::values::literal;
+use crate::hunt::catalogue::Catalogue;
+use crate::hunt::catalogue::roles::quote;
+use crate::hunt::finding::Finding;
+use crate::hunt::probe::Probe;
+use crate::hunt::seeding::literal;
+use crate::hunt::seeding::{Seeded, insert_sql};
 
 /// The file's text.
-pub(super) fn script(finding: &Finding, probe: &Probe, catalogue: &Catalogue, seeded: &Seeded, role: &str) -> String {
+pub(in crate::hunt) fn script(
+    finding: &Finding,
+    probe: &Probe,
+    catalogue: &Catalogue,
+    seeded: &Seeded,
+    role: &str,
+) -> String {
     let message = format!("{} {}: {} ({})", finding.mode, finding.title, finding.object, probe.state);
     let mut lines = vec![
         format!("-- {message}"),
@@ -55,7 +61,8 @@ fn tolerant(statement: &str) -> String {
 }
 
 /// Materialised views hold what they held when they were made.
-pub(super) fn refresh(catalogue: &Catalogue) -> Vec<String> {
-    let views = catalogue.relations.values().filter(|relation| relation.kind == super::catalogue::Kind::Materialized);
+pub(in crate::hunt) fn refresh(catalogue: &Catalogue) -> Vec<String> {
+    let views =
+        catalogue.relations.values().filter(|relation| relation.kind == crate::hunt::catalogue::Kind::Materialized);
     views.map(|view| format!("REFRESH MATERIALIZED VIEW {}", view.name)).collect()
 }

@@ -2,28 +2,28 @@
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::catalogue::TEXTS;
-use super::error::HuntError;
+use super::read::TEXTS;
+use crate::hunt::error::HuntError;
 
 /// Roles of the harness itself on a server of its own: the login roles of a run.
 const OURS: &str = "^chaos_(app|bypass|owner|migrator)_[0-9a-f]{8}$";
 
 /// The role that an error says is missing.
-pub(super) fn missing(error: &sqlx::Error) -> Option<String> {
+pub(in crate::hunt) fn missing(error: &sqlx::Error) -> Option<String> {
     let database = error.as_database_error().filter(|error| error.code().as_deref() == Some("42704"))?;
     let name = database.message().strip_prefix("role \"")?.strip_suffix("\" does not exist")?;
     Some(name.to_owned())
 }
 
 /// Creates a role that can do nothing, not even log in.
-pub(super) async fn create(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
+pub(in crate::hunt) async fn create(connection: &mut PgConnection, name: &str) -> Result<(), sqlx::Error> {
     let statement = format!("CREATE ROLE {} NOLOGIN", quote(name));
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(|_| ())
 }
 
 /// Gives a server of our own the roles of another one, with what matters to row security: who is exempt, and who is a
 /// member of whom. Passwords are not read.
-pub(super) async fn copy(from: &mut PgConnection, to: &mut PgConnection) -> Result<(), HuntError> {
+pub(in crate::hunt) async fn copy(from: &mut PgConnection, to: &mut PgConnection) -> Result<(), HuntError> {
     let roles = "SELECT format('CREATE ROLE %I NOLOGIN %s %s %s', rolname, \
                      CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END, \
                      CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END, \
@@ -51,18 +51,21 @@ const ROLE_WORDS: &str = "current_user|current_role|session_user|pg_has_role";
 
 /// The application's role, and which were taken into account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AppRole {
+pub(in crate::hunt) struct AppRole {
     /// What the application connects as.
-    pub(super) name: String,
+    pub(in crate::hunt) name: String,
     /// Whose rights its requests have: its own, or those of a role that it takes because it has none itself.
-    pub(super) acts_as: String,
-    pub(super) candidates: Vec<String>,
+    pub(in crate::hunt) acts_as: String,
+    pub(in crate::hunt) candidates: Vec<String>,
 }
 
 /// The role that was asked for, or the least privileged one with rights on tables: not exempt before exempt, no owner
 /// before owners, then the one with rights on most tables, then by name. Where policies compare roles, the application
 /// is the role that may become those with rights.
-pub(super) async fn discover(connection: &mut PgConnection, wanted: Option<&str>) -> Result<AppRole, HuntError> {
+pub(in crate::hunt) async fn discover(
+    connection: &mut PgConnection,
+    wanted: Option<&str>,
+) -> Result<AppRole, HuntError> {
     if let Some(name) = wanted {
         return named(connection, name).await;
     }
@@ -112,7 +115,7 @@ async fn named(connection: &mut PgConnection, name: &str) -> Result<AppRole, Hun
 }
 
 /// Whether policies compare roles.
-pub(super) async fn by_role(connection: &mut PgConnection) -> Result<bool, HuntError> {
+pub(in crate::hunt) async fn by_role(connection: &mut PgConnection) -> Result<bool, HuntError> {
     sqlx::query_scalar(AssertSqlSafe(format!("{TEXTS} SELECT EXISTS (SELECT FROM text WHERE s ~* $1)")))
         .bind(ROLE_WORDS)
         .fetch_one(connection)
@@ -159,6 +162,6 @@ async fn gateway(connection: &mut PgConnection, of: &str) -> Result<Option<Strin
         .map_err(HuntError::database("look for the role that becomes tenants' roles"))
 }
 
-pub(super) fn quote(name: &str) -> String {
+pub(in crate::hunt) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -3,30 +3,30 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::catalogue::{Catalogue, Column, Relation};
-use super::config::{Config, fill};
-use super::error::HuntError;
-use super::roles::{AppRole, quote};
-use super::seed::{Seeded, run};
 use super::tenant_roles;
-use super::values::{Tenant, literal};
+use crate::hunt::catalogue::roles::{AppRole, quote};
+use crate::hunt::catalogue::{Catalogue, Column, Relation};
+use crate::hunt::error::HuntError;
+use crate::hunt::input::config::{Config, fill};
+use crate::hunt::seeding::{Seeded, run};
+use crate::hunt::seeding::{Tenant, literal};
 
 /// Tables on which a candidate is tried.
 const TRIED_ON: usize = 24;
 
 /// Statements that make a transaction one of a tenant.
 #[derive(Debug, Clone)]
-pub(super) struct Context {
+pub(in crate::hunt) struct Context {
     /// In a sentence.
-    pub(super) described: String,
+    pub(in crate::hunt) described: String,
     /// The setting, where there is one.
-    pub(super) setting: Option<String>,
-    pub(super) a: Vec<String>,
-    pub(super) b: Vec<String>,
+    pub(in crate::hunt) setting: Option<String>,
+    pub(in crate::hunt) a: Vec<String>,
+    pub(in crate::hunt) b: Vec<String>,
     /// Whether the setting holds JSON.
-    pub(super) as_claims: bool,
+    pub(in crate::hunt) as_claims: bool,
     /// Tables of which A's own rows came back, of how many.
-    pub(super) visible: (usize, usize),
+    pub(in crate::hunt) visible: (usize, usize),
 }
 
 impl Context {
@@ -35,13 +35,13 @@ impl Context {
     }
 
     /// The text of the setting for which policies see this value.
-    pub(super) fn holds(&self, catalogue: &Catalogue, value: &str) -> String {
+    pub(in crate::hunt) fn holds(&self, catalogue: &Catalogue, value: &str) -> String {
         wrap(catalogue, value, self.as_claims)
     }
 }
 
 /// Finds the context, or takes the configured one.
-pub(super) async fn discover(
+pub(in crate::hunt) async fn discover(
     connection: &mut PgConnection,
     catalogue: &Catalogue,
     seeded: &mut Seeded,
@@ -50,7 +50,7 @@ pub(super) async fn discover(
 ) -> Result<Context, HuntError> {
     let role = app.name.as_str();
     if let Some(given) = &config.context {
-        let enter = |tenant: &super::config::TenantConfig| {
+        let enter = |tenant: &crate::hunt::input::config::TenantConfig| {
             given.enter.iter().map(|statement| fill(statement, &tenant.variables)).collect::<Vec<_>>()
         };
         let mut context = Context::of("as hunt.toml says", enter(&config.tenants.a), enter(&config.tenants.b));
@@ -123,7 +123,7 @@ async fn by_role(
 }
 
 /// `SET LOCAL` of a setting whose name may have any spelling.
-pub(super) fn set(setting: &str, value: &str) -> String {
+pub(in crate::hunt) fn set(setting: &str, value: &str) -> String {
     let name: Vec<String> = setting.split('.').map(quote).collect();
     format!("SET LOCAL {} = {}", name.join("."), literal(value))
 }
@@ -183,7 +183,7 @@ async fn visible(
 }
 
 /// Every row as one text, of the columns that the role may read.
-pub(super) fn read_sql(relation: &Relation) -> Option<String> {
+pub(in crate::hunt) fn read_sql(relation: &Relation) -> Option<String> {
     let columns: Vec<String> = relation
         .columns
         .iter()
@@ -195,7 +195,7 @@ pub(super) fn read_sql(relation: &Relation) -> Option<String> {
 }
 
 /// Runs one statement in a transaction of the role and rolls it back. The inner error is the database's answer.
-pub(super) async fn as_role(
+pub(in crate::hunt) async fn as_role(
     connection: &mut PgConnection,
     role: &str,
     enter: &[String],

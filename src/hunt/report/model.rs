@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
-use super::finding::{Finding, Status};
+use crate::hunt::finding::{Finding, Status};
 use crate::stats::Observed;
 
 /// Confidence of the bound is one minus this.
@@ -118,7 +118,7 @@ pub struct Bound {
 }
 
 impl Coverage {
-    pub(super) fn of(cells: Vec<Cell>) -> Self {
+    pub(in crate::hunt) fn of(cells: Vec<Cell>) -> Self {
         let count = |outcome| cells.iter().filter(|cell| cell.outcome == outcome).count();
         let mut not_tested: Vec<NotTested> = cells
             .iter()
@@ -136,7 +136,7 @@ impl Coverage {
     }
 }
 
-pub(super) fn bound(coverage: &Coverage) -> Bound {
+pub(in crate::hunt) fn bound(coverage: &Coverage) -> Bound {
     let probes = (coverage.isolated + coverage.leaking) as u64;
     let tested = coverage.cells.iter().filter(|cell| cell.outcome != Outcome::NotTested);
     let strata: std::collections::BTreeSet<_> = tested.map(|cell| (&cell.object, &cell.verb)).collect();
@@ -185,7 +185,7 @@ pub fn json_schema() -> String {
 
 /// The JSON Schema (draft 07) of `hunt.toml`, as committed at `docs/schemas/hunt-config.schema.json`.
 pub fn config_schema() -> String {
-    schema_of::<super::config::Config>(SchemaSettings::draft07())
+    schema_of::<crate::hunt::input::config::Config>(SchemaSettings::draft07())
 }
 
 fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> String {

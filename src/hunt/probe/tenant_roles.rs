@@ -6,12 +6,12 @@
 
 use sqlx::{PgConnection, Row};
 
-use super::error::HuntError;
-use super::roles::{AppRole, quote};
-use super::values::literal;
+use crate::hunt::catalogue::roles::{AppRole, quote};
+use crate::hunt::error::HuntError;
+use crate::hunt::seeding::literal;
 
 /// What makes a role of that name a tenant's, in statements that may run again.
-pub(super) fn create(name: &str, groups: &[String], app: &AppRole) -> Vec<String> {
+pub(in crate::hunt) fn create(name: &str, groups: &[String], app: &AppRole) -> Vec<String> {
     let (role, login) = (quote(name), quote(&app.name));
     let mut all = vec![format!(
         "DO $hunt$ BEGIN CREATE ROLE {role} NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END \
@@ -25,7 +25,7 @@ pub(super) fn create(name: &str, groups: &[String], app: &AppRole) -> Vec<String
 }
 
 /// How a request becomes that tenant's. Where tenants log in themselves, the session is the tenant's.
-pub(super) fn enter(name: &str, groups: &[String], app: &AppRole) -> Vec<String> {
+pub(in crate::hunt) fn enter(name: &str, groups: &[String], app: &AppRole) -> Vec<String> {
     match groups.contains(&app.name) {
         true => vec![format!("SET LOCAL SESSION AUTHORIZATION {}", quote(name))],
         false => vec![format!("SET LOCAL ROLE {}", quote(name))],
@@ -33,12 +33,12 @@ pub(super) fn enter(name: &str, groups: &[String], app: &AppRole) -> Vec<String>
 }
 
 /// Whether this is one of ours, of this hunt or an earlier one on the same server.
-pub(super) fn is_ours(name: &str) -> bool {
+pub(in crate::hunt) fn is_ours(name: &str) -> bool {
     ["canary-a-", "canary-b-", "aaaaaaaa-", "bbbbbbbb-"].iter().any(|mark| name.starts_with(mark))
 }
 
 /// The groups that the schema's own tenants are in, the commonest first; else the one that has the rights.
-pub(super) async fn groups(connection: &mut PgConnection, app: &AppRole) -> Result<Vec<String>, HuntError> {
+pub(in crate::hunt) async fn groups(connection: &mut PgConnection, app: &AppRole) -> Result<Vec<String>, HuntError> {
     let query = "SELECT r.rolname::text, ARRAY(SELECT g.rolname::text FROM pg_auth_members m \
                  JOIN pg_roles g ON g.oid = m.roleid WHERE m.member = r.oid AND NOT g.rolsuper AND NOT g.rolbypassrls \
                  ORDER BY 1) \
@@ -64,7 +64,7 @@ pub(super) async fn groups(connection: &mut PgConnection, app: &AppRole) -> Resu
 }
 
 /// The name as a policy may compare it.
-pub(super) fn described(source: &str, groups: &[String], app: &AppRole) -> String {
+pub(in crate::hunt) fn described(source: &str, groups: &[String], app: &AppRole) -> String {
     let how = if groups.contains(&app.name) { "logs in as" } else { "takes" };
     format!("a request {how} the role named by {source}, a member of {}", literal(&groups.join(", ")).replace('\'', ""))
 }

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::report::{Cell, HuntReport, Outcome};
+use super::model::{Cell, HuntReport, Outcome};
 
 const STYLE: &str = "body{font:14px system-ui;margin:2rem}table{border-collapse:collapse}th,td{border:1px solid #bbb;\
 padding:.2rem .5rem;text-align:left}.isolated{background:#d9f0d9}.leaking{background:#f3b0a8;font-weight:bold}\
