@@ -3,4 +3,4 @@
 mod read;
 pub(in crate::hunt) mod roles;
 
-pub(in crate::hunt) use read::{Catalogue, Column, Kind, Relation};
+pub(in crate::hunt) use read::{Catalogue, Column, Kind, Relation, settings};

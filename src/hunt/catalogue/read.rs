@@ -213,18 +213,23 @@ impl Catalogue {
         let functions =
             functions.iter().map(|row| Function { signature: row.get(0), name: row.get(1), arguments: row.get(2) });
         let functions = functions.collect();
-        let settings = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, 'current_setting\\(\\s*''([^'']+)''', 'g') m \
-                        ORDER BY 1";
         let claims =
             "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, '->>?\\s*''(\\w+)''', 'g') m ORDER BY 1";
         let members = "SELECT rolname::text FROM pg_roles WHERE rolname <> $1 AND pg_has_role($1, oid, 'MEMBER') \
                      AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = $1) ORDER BY 1";
-        let settings = texts(connection, settings).await?;
+        let settings = settings(connection).await?;
         let claims = texts(connection, claims).await?;
         let roles = sqlx::query_scalar(members).bind(&app.name).fetch_all(&mut *connection).await.map_err(failed())?;
         let by_role = roles::by_role(connection).await?;
         Ok(Self { relations, functions, settings, claims, roles, by_role })
     }
+}
+
+/// Settings that policies and the functions they call read.
+pub(in crate::hunt) async fn settings(connection: &mut PgConnection) -> Result<Vec<String>, HuntError> {
+    let settings = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, 'current_setting\\(\\s*''([^'']+)''', 'g') m \
+                    ORDER BY 1";
+    texts(connection, settings).await
 }
 
 async fn texts(connection: &mut PgConnection, query: &str) -> Result<Vec<String>, HuntError> {
