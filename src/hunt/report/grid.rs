@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::report::{Cell, HuntReport, Outcome};
+use super::model::{Cell, HuntReport, Outcome};
 
 const STYLE: &str = "body{font:14px system-ui;margin:2rem}table{border-collapse:collapse}th,td{border:1px solid #bbb;\
 padding:.2rem .5rem;text-align:left}.isolated{background:#d9f0d9}.leaking{background:#f3b0a8;font-weight:bold}\
@@ -49,6 +49,14 @@ pub fn grid(report: &HuntReport) -> String {
                                 th { (object) } td { (verb) }
                                 @for state in &states { (mark(find(object, verb, state))) }
                             }
+                        }
+                    }
+                }
+                @if !report.coverage.not_tested.is_empty() {
+                    h2 { "Not tested" }
+                    ul {
+                        @for gap in &report.coverage.not_tested {
+                            li { b { (gap.object) } " " (gap.verb) ": " (gap.reason) }
                         }
                     }
                 }

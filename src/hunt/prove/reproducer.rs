@@ -1,14 +1,20 @@
 //! A confirmed finding as one SQL file for plain psql: it fails while the leak is there and leaves nothing behind.
 
-use super::catalogue::Catalogue;
-use super::finding::Finding;
-use super::probe::Probe;
-use super::roles::quote;
-use super::seed::{Seeded, insert_sql};
-use super::values::literal;
+use crate::hunt::catalogue::Catalogue;
+use crate::hunt::catalogue::roles::quote;
+use crate::hunt::finding::Finding;
+use crate::hunt::probe::Probe;
+use crate::hunt::seeding::literal;
+use crate::hunt::seeding::{Seeded, insert_sql};
 
 /// The file's text.
-pub(super) fn script(finding: &Finding, probe: &Probe, catalogue: &Catalogue, seeded: &Seeded, role: &str) -> String {
+pub(in crate::hunt) fn script(
+    finding: &Finding,
+    probe: &Probe,
+    catalogue: &Catalogue,
+    seeded: &Seeded,
+    role: &str,
+) -> String {
     let message = format!("{} {}: {} ({})", finding.mode, finding.title, finding.object, probe.state);
     let mut lines = vec![
         format!("-- {message}"),
@@ -18,6 +24,7 @@ pub(super) fn script(finding: &Finding, probe: &Probe, catalogue: &Catalogue, se
     ];
     let mut statements = probe.prepare.clone();
     statements.push("BEGIN".into());
+    statements.extend(seeded.setup.iter().cloned());
     statements.push("SET LOCAL session_replication_role = replica".into());
     statements.extend(seeded.rows.iter().map(|(id, _, row)| insert_sql(&catalogue.relations[id].name, row)));
     statements.push("SET LOCAL session_replication_role = origin".into());
@@ -25,9 +32,11 @@ pub(super) fn script(finding: &Finding, probe: &Probe, catalogue: &Catalogue, se
     statements.extend(probe.before.iter().cloned());
     statements.push(format!("SET LOCAL SESSION AUTHORIZATION {}", quote(role)));
     // A role that may no longer be taken is a mended leak.
-    statements.extend(probe.enter.iter().map(|statement| match statement.starts_with("SET LOCAL ROLE") {
-        true => tolerant(statement),
-        false => statement.clone(),
+    statements.extend(probe.enter.iter().map(|statement| {
+        match probe.mode == "F06" && statement.starts_with("SET LOCAL ROLE") {
+            true => tolerant(statement),
+            false => statement.clone(),
+        }
     }));
     if let Some(attack) = &probe.attack {
         // A refusal is what isolation looks like.
@@ -52,7 +61,8 @@ fn tolerant(statement: &str) -> String {
 }
 
 /// Materialised views hold what they held when they were made.
-pub(super) fn refresh(catalogue: &Catalogue) -> Vec<String> {
-    let views = catalogue.relations.values().filter(|relation| relation.kind == super::catalogue::Kind::Materialized);
+pub(in crate::hunt) fn refresh(catalogue: &Catalogue) -> Vec<String> {
+    let views =
+        catalogue.relations.values().filter(|relation| relation.kind == crate::hunt::catalogue::Kind::Materialized);
     views.map(|view| format!("REFRESH MATERIALIZED VIEW {}", view.name)).collect()
 }

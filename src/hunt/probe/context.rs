@@ -3,44 +3,57 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::catalogue::{Catalogue, Relation};
-use super::config::{Config, fill};
-use super::error::HuntError;
-use super::roles::quote;
-use super::seed::{Seeded, run};
-use super::values::{Tenant, literal};
+use super::tenant_roles;
+use crate::hunt::catalogue::roles::{AppRole, quote};
+use crate::hunt::catalogue::{Catalogue, Column, Relation};
+use crate::hunt::error::HuntError;
+use crate::hunt::input::config::{Config, fill};
+use crate::hunt::seeding::{Seeded, run};
+use crate::hunt::seeding::{Tenant, literal};
 
 /// Tables on which a candidate is tried.
 const TRIED_ON: usize = 24;
 
 /// Statements that make a transaction one of a tenant.
 #[derive(Debug, Clone)]
-pub(super) struct Context {
+pub(in crate::hunt) struct Context {
     /// In a sentence.
-    pub(super) described: String,
+    pub(in crate::hunt) described: String,
     /// The setting, where there is one.
-    pub(super) setting: Option<String>,
-    pub(super) a: Vec<String>,
-    pub(super) b: Vec<String>,
+    pub(in crate::hunt) setting: Option<String>,
+    pub(in crate::hunt) a: Vec<String>,
+    pub(in crate::hunt) b: Vec<String>,
+    /// Whether the setting holds JSON.
+    pub(in crate::hunt) as_claims: bool,
     /// Tables of which A's own rows came back, of how many.
-    pub(super) visible: (usize, usize),
+    pub(in crate::hunt) visible: (usize, usize),
+}
+
+impl Context {
+    fn of(described: &str, a: Vec<String>, b: Vec<String>) -> Self {
+        Self { described: described.to_owned(), setting: None, a, b, as_claims: false, visible: (0, 0) }
+    }
+
+    /// The text of the setting for which policies see this value.
+    pub(in crate::hunt) fn holds(&self, catalogue: &Catalogue, value: &str) -> String {
+        wrap(catalogue, value, self.as_claims)
+    }
 }
 
 /// Finds the context, or takes the configured one.
-pub(super) async fn discover(
+pub(in crate::hunt) async fn discover(
     connection: &mut PgConnection,
     catalogue: &Catalogue,
-    seeded: &Seeded,
-    role: &str,
+    seeded: &mut Seeded,
+    app: &AppRole,
     config: &Config,
 ) -> Result<Context, HuntError> {
+    let role = app.name.as_str();
     if let Some(given) = &config.context {
-        let enter = |tenant: &super::config::TenantConfig| {
+        let enter = |tenant: &crate::hunt::input::config::TenantConfig| {
             given.enter.iter().map(|statement| fill(statement, &tenant.variables)).collect::<Vec<_>>()
         };
-        let described = "as hunt.toml says".to_owned();
-        let (a, b) = (enter(&config.tenants.a), enter(&config.tenants.b));
-        let mut context = Context { described, setting: None, a, b, visible: (0, 0) };
+        let mut context = Context::of("as hunt.toml says", enter(&config.tenants.a), enter(&config.tenants.b));
         context.visible = visible(connection, catalogue, seeded, role, &context.a).await?;
         return Ok(context);
     }
@@ -57,7 +70,7 @@ pub(super) async fn discover(
                 if seen.0 > best.as_ref().map_or(0, |best| best.visible.0) {
                     let form = if as_claims { "claims with " } else { "" };
                     let described = format!("setting {setting} holds {form}the value of {source}");
-                    best = Some(Context { described, setting: Some(setting.clone()), a, b, visible: seen });
+                    best = Some(Context { described, setting: Some(setting.clone()), a, b, visible: seen, as_claims });
                 }
             }
             if best.as_ref().is_some_and(|best| best.visible.0 == best.visible.1) {
@@ -65,15 +78,52 @@ pub(super) async fn discover(
             }
         }
     }
+    if catalogue.by_role && best.as_ref().is_none_or(|best| best.visible.0 < best.visible.1) {
+        let above = best.as_ref().map_or(0, |best| best.visible.0);
+        best = by_role(connection, catalogue, seeded, app, above).await?.or(best);
+    }
     if let Some(best) = best {
         return Ok(best);
     }
-    let visible = visible(connection, catalogue, seeded, role, &[]).await?;
-    Ok(Context { described: "none".to_owned(), setting: None, a: vec![], b: vec![], visible })
+    let mut none = Context::of("none", vec![], vec![]);
+    none.visible = visible(connection, catalogue, seeded, role, &[]).await?;
+    Ok(none)
+}
+
+/// Tries every key as the name of a tenant's role, if it shows more tables than `above`. The roles are part of the seed.
+async fn by_role(
+    connection: &mut PgConnection,
+    catalogue: &Catalogue,
+    seeded: &mut Seeded,
+    app: &AppRole,
+    above: usize,
+) -> Result<Option<Context>, HuntError> {
+    let groups = tenant_roles::groups(connection, app).await?;
+    let mut best: Option<(Context, Vec<String>)> = None;
+    for (source, of_a, of_b) in candidates(catalogue, seeded) {
+        let made = [tenant_roles::create(&of_a, &groups, app), tenant_roles::create(&of_b, &groups, app)].concat();
+        for statement in &made {
+            run(connection, statement.clone()).await.map_err(HuntError::database("make a tenant's role"))?;
+        }
+        let enter = |name: &str| tenant_roles::enter(name, &groups, app);
+        let mut context = Context::of(&tenant_roles::described(&source, &groups, app), enter(&of_a), enter(&of_b));
+        context.visible = visible(connection, catalogue, seeded, &app.name, &context.a).await?;
+        let is_whole = context.visible.0 == context.visible.1;
+        if context.visible.0 > best.as_ref().map_or(above, |(best, _)| best.visible.0) {
+            best = Some((context, made));
+        }
+        if is_whole {
+            break;
+        }
+    }
+    Ok(best.map(|(context, made)| {
+        seeded.setup = made;
+        context
+    }))
 }
 
 /// `SET LOCAL` of a setting whose name may have any spelling.
-pub(super) fn set(setting: &str, value: &str) -> String {
+pub(in crate::hunt) fn set(setting: &str, value: &str) -> String {
     let name: Vec<String> = setting.split('.').map(quote).collect();
     format!("SET LOCAL {} = {}", name.join("."), literal(value))
 }
@@ -87,11 +137,16 @@ fn wrap(catalogue: &Catalogue, value: &str, as_claims: bool) -> String {
     serde_json::Value::from(claims).to_string()
 }
 
+/// Whether a column's value may say who a request is.
+fn says_who(column: &Column) -> bool {
+    column.in_key || column.name.ends_with("_id") || column.base_type == "name"
+}
+
 /// Keys of seeded rows, those first that most tables refer to: (where from, A's, B's).
 fn candidates(catalogue: &Catalogue, seeded: &Seeded) -> Vec<(String, String, String)> {
     let mut found: Vec<(usize, String, String, String)> = Vec::new();
     for (id, relation) in &catalogue.relations {
-        for column in relation.columns.iter().filter(|column| column.in_key || column.name.ends_with("_id")) {
+        for column in relation.columns.iter().filter(|column| says_who(column)) {
             let of = |tenant| {
                 let row = seeded.row(*id, tenant)?;
                 row.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value.clone())
@@ -128,7 +183,7 @@ async fn visible(
 }
 
 /// Every row as one text, of the columns that the role may read.
-pub(super) fn read_sql(relation: &Relation) -> Option<String> {
+pub(in crate::hunt) fn read_sql(relation: &Relation) -> Option<String> {
     let columns: Vec<String> = relation
         .columns
         .iter()
@@ -140,7 +195,7 @@ pub(super) fn read_sql(relation: &Relation) -> Option<String> {
 }
 
 /// Runs one statement in a transaction of the role and rolls it back. The inner error is the database's answer.
-pub(super) async fn as_role(
+pub(in crate::hunt) async fn as_role(
     connection: &mut PgConnection,
     role: &str,
     enter: &[String],

@@ -3,46 +3,47 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::catalogue::{Catalogue, Kind, Relation};
 use super::context::{Context, read_sql, set};
-use super::error::HuntError;
-use super::roles::quote;
-use super::seed::{Seeded, insert_sql, run};
-use super::values::{Tenant, literal, scalar};
+use super::tenant_roles;
+use crate::hunt::catalogue::roles::quote;
+use crate::hunt::catalogue::{Catalogue, Kind, Relation};
+use crate::hunt::error::HuntError;
+use crate::hunt::seeding::{Seeded, insert_sql, run};
+use crate::hunt::seeding::{Tenant, literal, scalar};
 
 /// One attempt to reach what is another's.
 #[derive(Debug, Clone)]
-pub(super) struct Probe {
-    pub(super) object: String,
-    pub(super) verb: &'static str,
-    pub(super) state: String,
+pub(in crate::hunt) struct Probe {
+    pub(in crate::hunt) object: String,
+    pub(in crate::hunt) verb: &'static str,
+    pub(in crate::hunt) state: String,
     /// Failure mode that success means.
-    pub(super) mode: &'static str,
+    pub(in crate::hunt) mode: &'static str,
     /// On a connection that never knew a tenant.
-    pub(super) fresh: bool,
+    pub(in crate::hunt) fresh: bool,
     /// Outside of the transaction.
-    pub(super) prepare: Vec<String>,
+    pub(in crate::hunt) prepare: Vec<String>,
     /// In it, as superuser.
-    pub(super) before: Vec<String>,
+    pub(in crate::hunt) before: Vec<String>,
     /// In it, as the application's role.
-    pub(super) enter: Vec<String>,
-    pub(super) attack: Option<String>,
+    pub(in crate::hunt) enter: Vec<String>,
+    pub(in crate::hunt) attack: Option<String>,
     /// Gives texts. As the role if nothing was attacked, else as superuser.
-    pub(super) look: String,
+    pub(in crate::hunt) look: String,
     /// Regular expression of the texts that mean success.
-    pub(super) foreign: String,
+    pub(in crate::hunt) foreign: String,
 }
 
 /// What a probe saw.
-pub(super) struct Seen {
+pub(in crate::hunt) struct Seen {
     /// Each text, and whether it is foreign.
-    pub(super) rows: Vec<(String, bool)>,
-    pub(super) error: Option<sqlx::Error>,
+    pub(in crate::hunt) rows: Vec<(String, bool)>,
+    pub(in crate::hunt) error: Option<sqlx::Error>,
 }
 
 impl Probe {
     /// Runs it and rolls it back.
-    pub(super) async fn run(&self, connection: &mut PgConnection, role: &str) -> Result<Seen, HuntError> {
+    pub(in crate::hunt) async fn run(&self, connection: &mut PgConnection, role: &str) -> Result<Seen, HuntError> {
         let trouble = || HuntError::database("probe");
         for statement in &self.prepare {
             run(connection, statement.clone()).await.map_err(trouble())?;
@@ -74,8 +75,8 @@ impl Probe {
 
 /// A state of the context.
 #[derive(Debug, Clone)]
-pub(super) struct State {
-    pub(super) name: String,
+pub(in crate::hunt) struct State {
+    pub(in crate::hunt) name: String,
     mode: Option<&'static str>,
     fresh: bool,
     prepare: Vec<String>,
@@ -85,7 +86,7 @@ pub(super) struct State {
 }
 
 /// The states that can be made of a context. The first is tenant A's own.
-pub(super) fn states(context: &Context, catalogue: &Catalogue) -> Vec<State> {
+pub(in crate::hunt) fn states(context: &Context, catalogue: &Catalogue) -> Vec<State> {
     let state = |name: &str, mode, fresh, prepare: Vec<String>, enter: Vec<String>, has_tenant| State {
         name: name.to_owned(),
         mode,
@@ -98,29 +99,35 @@ pub(super) fn states(context: &Context, catalogue: &Catalogue) -> Vec<State> {
         state("own tenant", None, false, vec![], context.a.clone(), true),
         state("never set", Some("F18"), true, vec![], vec![], false),
     ];
-    let other_before = [vec!["BEGIN".to_owned()], context.b.clone(), vec!["COMMIT".to_owned()]].concat();
-    all.push(state("own tenant, after another", Some("F58"), false, other_before, context.a.clone(), true));
+    let in_transaction = |enter: &[String]| [&["BEGIN".to_owned()], enter, &["COMMIT".to_owned()]].concat();
+    let other_before = in_transaction(&context.b);
+    let rolled_back = [
+        vec!["SAVEPOINT before_tenant".to_owned()],
+        context.a.clone(),
+        vec!["ROLLBACK TO SAVEPOINT before_tenant".to_owned()],
+    ]
+    .concat();
+    all.push(state("own tenant, after another", Some("F58"), false, other_before.clone(), context.a.clone(), true));
+    if !context.a.is_empty() {
+        let after_reset = [in_transaction(&context.a), vec!["RESET ALL".to_owned()]].concat();
+        all.push(state("after COMMIT", Some("F55"), false, in_transaction(&context.a), vec![], false));
+        all.push(state("after ROLLBACK TO SAVEPOINT", Some("F58"), false, vec![], rolled_back.clone(), false));
+        let name = "after another, after ROLLBACK TO SAVEPOINT";
+        all.push(state(name, Some("F58"), false, other_before, rolled_back, false));
+        all.push(state("after RESET ALL", Some("F59"), false, after_reset, vec![], false));
+    }
     if let Some(setting) = &context.setting {
         let session = |statement: &String| statement.replacen("SET LOCAL", "SET", 1);
         let set_for_session: Vec<String> = context.a.iter().map(session).collect();
         let then = |statement: &str| [set_for_session.clone(), vec![statement.to_owned()]].concat();
         let name: Vec<String> = setting.split('.').map(quote).collect();
-        let after_rollback = [
-            vec!["SAVEPOINT before_tenant".to_owned()],
-            context.a.clone(),
-            vec!["ROLLBACK TO SAVEPOINT before_tenant".to_owned()],
-        ]
-        .concat();
-        let after_commit = [vec!["BEGIN".to_owned()], context.a.clone(), vec!["COMMIT".to_owned()]].concat();
         let reset = then(&format!("RESET {}", name.join(".")));
-        let bogus = [set(setting, "cccccccc-cccc-4ccc-8ccc-cccccccccccc"), set(setting, "%")];
+        let held = |value: &str| vec![set(setting, &context.holds(catalogue, value))];
         all.push(state("empty", Some("F18"), false, vec![], vec![set(setting, "")], false));
-        all.push(state("bogus", Some("F18"), false, vec![], vec![bogus[0].clone()], false));
-        all.push(state("pattern", Some("F24"), false, vec![], vec![bogus[1].clone()], false));
+        all.push(state("bogus", Some("F18"), false, vec![], held("cccccccc-cccc-4ccc-8ccc-cccccccccccc"), false));
+        all.push(state("pattern", Some("F24"), false, vec![], held("%"), false));
         all.push(state("after RESET", Some("F57"), false, reset, vec![], false));
         all.push(state("after DISCARD ALL", Some("F59"), false, then("DISCARD ALL"), vec![], false));
-        all.push(state("after COMMIT", Some("F58"), false, after_commit, vec![], false));
-        all.push(state("after ROLLBACK TO SAVEPOINT", Some("F58"), false, vec![], after_rollback, false));
         for flag in catalogue.settings.iter().filter(|flag| *flag != setting) {
             for value in ["on", "true", "1", "admin"] {
                 let enter = [context.a.clone(), vec![set(flag, value)]].concat();
@@ -128,7 +135,7 @@ pub(super) fn states(context: &Context, catalogue: &Catalogue) -> Vec<State> {
             }
         }
     }
-    for role in &catalogue.roles {
+    for role in catalogue.roles.iter().filter(|role| !tenant_roles::is_ours(role)) {
         let enter = [context.a.clone(), vec![format!("SET LOCAL ROLE {}", quote(role))]].concat();
         all.push(state(&format!("SET ROLE {role}"), Some("F06"), false, vec![], enter, true));
     }
@@ -136,7 +143,7 @@ pub(super) fn states(context: &Context, catalogue: &Catalogue) -> Vec<State> {
 }
 
 /// Reads a relation in a state.
-pub(super) fn read(relation: &Relation, state: &State, role_is_exempt: bool) -> Option<Probe> {
+pub(in crate::hunt) fn read(relation: &Relation, state: &State, role_is_exempt: bool) -> Option<Probe> {
     // After SET ROLE other rights hold: every column, or an error that says no.
     let whole = format!("SELECT t::text FROM {} AS t", relation.name);
     let look = if state.name.starts_with("SET ROLE") { Some(whole) } else { read_sql(relation) };
@@ -171,7 +178,7 @@ pub(super) fn read(relation: &Relation, state: &State, role_is_exempt: bool) -> 
 }
 
 /// A write by A and what it shows, with the twin that must work on A's own row: (attack, control).
-pub(super) fn writes(
+pub(in crate::hunt) fn writes(
     catalogue: &Catalogue,
     seeded: &Seeded,
     id: i64,
@@ -263,7 +270,7 @@ pub(super) fn writes(
 }
 
 /// Calls a function with A's, B's and no arguments.
-pub(super) fn calls(catalogue: &Catalogue, state: &State) -> Vec<Probe> {
+pub(in crate::hunt) fn calls(catalogue: &Catalogue, state: &State) -> Vec<Probe> {
     let mut all = Vec::new();
     for function in &catalogue.functions {
         // Text of B's in an argument would come back as an echo, so keys stand for B.

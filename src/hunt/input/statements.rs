@@ -5,13 +5,13 @@
 
 /// One statement and the line on which it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Statement<'a> {
-    pub(super) line: usize,
-    pub(super) text: &'a str,
+pub(in crate::hunt) struct Statement<'a> {
+    pub(in crate::hunt) line: usize,
+    pub(in crate::hunt) text: &'a str,
 }
 
 /// The statements of a text, without empty ones.
-pub(super) fn split(text: &str) -> Vec<Statement<'_>> {
+pub(in crate::hunt) fn split(text: &str) -> Vec<Statement<'_>> {
     let bytes = text.as_bytes();
     let mut statements = Vec::new();
     // Where the statement begins, once something other than white space or a comment was seen.
@@ -75,7 +75,7 @@ pub(super) fn split(text: &str) -> Vec<Statement<'_>> {
 }
 
 /// The line of a byte offset, from 1.
-pub(super) fn line_of(text: &str, offset: usize) -> usize {
+pub(in crate::hunt) fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 

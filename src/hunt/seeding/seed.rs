@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::catalogue::{Catalogue, Relation};
-use super::error::HuntError;
 use super::values::{Tenancy, Tenant, literal, value};
+use crate::hunt::catalogue::{Catalogue, Relation};
+use crate::hunt::error::HuntError;
 
 /// A CHECK constraint is tried to satisfy with at most this many candidates.
 const MOST_ATTEMPTS: usize = 48;
@@ -21,23 +21,25 @@ type Cells = Vec<(String, String)>;
 
 /// What was seeded.
 #[derive(Debug, Default)]
-pub(super) struct Seeded {
+pub(in crate::hunt) struct Seeded {
+    /// What was made before the rows: tenants' roles.
+    pub(in crate::hunt) setup: Vec<String>,
     /// The INSERT of each tenant's row, by relation, in the order in which they were applied.
-    pub(super) rows: Vec<(i64, Tenant, Cells)>,
+    pub(in crate::hunt) rows: Vec<(i64, Tenant, Cells)>,
     /// Why a relation has no rows, by relation.
-    pub(super) failed: BTreeMap<i64, String>,
+    pub(in crate::hunt) failed: BTreeMap<i64, String>,
 }
 
 impl Seeded {
     /// The values of a tenant's row.
-    pub(super) fn row(&self, relation: i64, tenant: Tenant) -> Option<&[(String, String)]> {
+    pub(in crate::hunt) fn row(&self, relation: i64, tenant: Tenant) -> Option<&[(String, String)]> {
         self.rows.iter().find(|(id, of, _)| (*id, *of) == (relation, tenant)).map(|(.., values)| values.as_slice())
     }
 }
 
 /// Seeds every table. Parents come before children; in a cycle, and where a trigger objects, the row goes in without
 /// triggers, whose foreign keys hold all the same because values follow from the tenant.
-pub(super) async fn seed(
+pub(in crate::hunt) async fn seed(
     connection: &mut PgConnection,
     catalogue: &Catalogue,
     tenancy: &Tenancy,
@@ -198,21 +200,21 @@ async fn attempt(
 }
 
 /// The statement that inserts these values, whatever the columns' defaults and identities.
-pub(super) fn insert_sql(table: &str, row: &[(String, String)]) -> String {
+pub(in crate::hunt) fn insert_sql(table: &str, row: &[(String, String)]) -> String {
     if row.is_empty() {
         return format!("INSERT INTO {table} DEFAULT VALUES");
     }
-    let columns: Vec<String> = row.iter().map(|(name, _)| super::roles::quote(name)).collect();
+    let columns: Vec<String> = row.iter().map(|(name, _)| crate::hunt::catalogue::roles::quote(name)).collect();
     let values: Vec<String> = row.iter().map(|(_, value)| literal(value)).collect();
     format!("INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE VALUES ({})", columns.join(", "), values.join(", "))
 }
 
-pub(super) async fn run(connection: &mut PgConnection, statement: String) -> Result<(), sqlx::Error> {
+pub(in crate::hunt) async fn run(connection: &mut PgConnection, statement: String) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(|_| ())
 }
 
 /// The database's own words.
-pub(super) fn said(error: &sqlx::Error) -> String {
+pub(in crate::hunt) fn said(error: &sqlx::Error) -> String {
     match error.as_database_error() {
         Some(database) => format!("{} (SQLSTATE {})", database.message(), database.code().unwrap_or_default()),
         None => error.to_string(),

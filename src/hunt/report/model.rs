@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
-use super::finding::{Finding, Status};
+use crate::hunt::finding::{Finding, Status};
 use crate::stats::Observed;
 
 /// Confidence of the bound is one minus this.
@@ -30,8 +30,10 @@ pub struct HuntReport {
 /// How the schema was understood.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Discovered {
-    /// Role that the probes ran as.
+    /// Role that the probes connected as.
     pub app_role: String,
+    /// Whose rights a request has: that role's own, or those of a role that it takes.
+    pub acts_as: String,
     /// Roles that were taken into account, best first.
     pub app_role_candidates: Vec<String>,
     /// How a request says who it is.
@@ -116,7 +118,7 @@ pub struct Bound {
 }
 
 impl Coverage {
-    pub(super) fn of(cells: Vec<Cell>) -> Self {
+    pub(in crate::hunt) fn of(cells: Vec<Cell>) -> Self {
         let count = |outcome| cells.iter().filter(|cell| cell.outcome == outcome).count();
         let mut not_tested: Vec<NotTested> = cells
             .iter()
@@ -134,7 +136,7 @@ impl Coverage {
     }
 }
 
-pub(super) fn bound(coverage: &Coverage) -> Bound {
+pub(in crate::hunt) fn bound(coverage: &Coverage) -> Bound {
     let probes = (coverage.isolated + coverage.leaking) as u64;
     let tested = coverage.cells.iter().filter(|cell| cell.outcome != Outcome::NotTested);
     let strata: std::collections::BTreeSet<_> = tested.map(|cell| (&cell.object, &cell.verb)).collect();
@@ -183,7 +185,7 @@ pub fn json_schema() -> String {
 
 /// The JSON Schema (draft 07) of `hunt.toml`, as committed at `docs/schemas/hunt-config.schema.json`.
 pub fn config_schema() -> String {
-    schema_of::<super::config::Config>(SchemaSettings::draft07())
+    schema_of::<crate::hunt::input::config::Config>(SchemaSettings::draft07())
 }
 
 fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> String {

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::catalogue::{Catalogue, Column};
+use crate::hunt::catalogue::{Catalogue, Column};
 
 /// The two tenants of a hunt, and nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tenant {
+pub(in crate::hunt) enum Tenant {
     A,
     B,
     /// Whose rows are everybody's: of tables that belong to no tenant.
@@ -16,7 +16,7 @@ pub(super) enum Tenant {
 
 impl Tenant {
     /// Regular expression of what only this tenant's rows hold.
-    pub(super) fn marks(self) -> &'static str {
+    pub(in crate::hunt) fn marks(self) -> &'static str {
         match self {
             Tenant::A => "canary-a-|aaaaaaaa-|71111[0-9]{4}",
             Tenant::B => "canary-b-|bbbbbbbb-|72222[0-9]{4}",
@@ -25,7 +25,7 @@ impl Tenant {
     }
 
     /// Whether a text holds a mark of this tenant.
-    pub(super) fn is_in(self, text: &str) -> bool {
+    pub(in crate::hunt) fn is_in(self, text: &str) -> bool {
         let (canary, uuid, number) = match self {
             Tenant::A => ("canary-a-", "aaaaaaaa-", "71111"),
             Tenant::B => ("canary-b-", "bbbbbbbb-", "72222"),
@@ -41,17 +41,17 @@ impl Tenant {
 
 /// What belongs to tenants.
 #[derive(Debug)]
-pub(super) struct Tenancy {
+pub(in crate::hunt) struct Tenancy {
     /// Names of columns that say whose a row is.
-    pub(super) columns: Vec<String>,
+    pub(in crate::hunt) columns: Vec<String>,
     /// Relations whose rows belong to a tenant.
-    pub(super) owned: BTreeSet<i64>,
+    pub(in crate::hunt) owned: BTreeSet<i64>,
 }
 
 impl Tenancy {
     /// A table belongs to tenants if it has row security or a tenant column, if a tenant column refers to it, or if it
     /// refers to one that does.
-    pub(super) fn of(catalogue: &Catalogue, columns: Vec<String>) -> Self {
+    pub(in crate::hunt) fn of(catalogue: &Catalogue, columns: Vec<String>) -> Self {
         let has_column = |id: &i64| catalogue.relations[id].columns.iter().any(|column| columns.contains(&column.name));
         let protected = |id: &i64| catalogue.relations[id].row_security;
         let mut owned: BTreeSet<i64> =
@@ -77,7 +77,13 @@ impl Tenancy {
 const LONGEST_CHAIN: usize = 16;
 
 /// The value of a column in the row of one tenant, as text that the column's type reads.
-pub(super) fn value(catalogue: &Catalogue, tenancy: &Tenancy, relation: i64, column: &str, of: Tenant) -> String {
+pub(in crate::hunt) fn value(
+    catalogue: &Catalogue,
+    tenancy: &Tenancy,
+    relation: i64,
+    column: &str,
+    of: Tenant,
+) -> String {
     let tenant_columns = &tenancy.columns;
     let (mut at, mut name) = (relation, column.to_owned());
     let mut is_tenant = tenant_columns.contains(&name);
@@ -113,7 +119,7 @@ fn is_tenant_key(catalogue: &Catalogue, tenant_columns: &[String], relation: i64
 }
 
 /// A value of a type.
-pub(super) fn of_type(column: &Column, of: Tenant, ordinal: usize) -> String {
+pub(in crate::hunt) fn of_type(column: &Column, of: Tenant, ordinal: usize) -> String {
     if let Some(label) = column.labels.first() {
         return label.clone();
     }
@@ -121,7 +127,7 @@ pub(super) fn of_type(column: &Column, of: Tenant, ordinal: usize) -> String {
 }
 
 /// A value of a named type, for columns and for arguments of functions.
-pub(super) fn scalar(type_name: &str, length: Option<i32>, of: Tenant, ordinal: usize) -> String {
+pub(in crate::hunt) fn scalar(type_name: &str, length: Option<i32>, of: Tenant, ordinal: usize) -> String {
     let (letter, day, number) = match of {
         Tenant::A => ('a', 1, 711_110_000 + ordinal),
         Tenant::B => ('b', 2, 722_220_000 + ordinal),
@@ -168,7 +174,7 @@ pub(super) fn scalar(type_name: &str, length: Option<i32>, of: Tenant, ordinal: 
 }
 
 /// A quoted SQL literal.
-pub(super) fn literal(text: &str) -> String {
+pub(in crate::hunt) fn literal(text: &str) -> String {
     match text.contains('\\') {
         true => format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
         false => format!("'{}'", text.replace('\'', "''")),

@@ -76,7 +76,7 @@ impl Config {
 }
 
 /// Puts a tenant's variables into a statement.
-pub(super) fn fill(statement: &str, variables: &BTreeMap<String, String>) -> String {
+pub(in crate::hunt) fn fill(statement: &str, variables: &BTreeMap<String, String>) -> String {
     variables.iter().fold(statement.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 

@@ -5,26 +5,27 @@ use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Row};
 
-use super::error::HuntError;
+use super::roles::{self, AppRole};
+use crate::hunt::error::HuntError;
 
 /// A relation that is not the system's.
 #[derive(Debug)]
-pub(super) struct Relation {
+pub(in crate::hunt) struct Relation {
     /// Quoted and, where needed, qualified.
-    pub(super) name: String,
-    pub(super) kind: Kind,
-    pub(super) row_security: bool,
-    pub(super) policies: bool,
-    pub(super) deletable: bool,
-    pub(super) truncatable: bool,
-    pub(super) columns: Vec<Column>,
-    pub(super) foreign_keys: Vec<ForeignKey>,
-    pub(super) checks: Vec<Check>,
+    pub(in crate::hunt) name: String,
+    pub(in crate::hunt) kind: Kind,
+    pub(in crate::hunt) row_security: bool,
+    pub(in crate::hunt) policies: bool,
+    pub(in crate::hunt) deletable: bool,
+    pub(in crate::hunt) truncatable: bool,
+    pub(in crate::hunt) columns: Vec<Column>,
+    pub(in crate::hunt) foreign_keys: Vec<ForeignKey>,
+    pub(in crate::hunt) checks: Vec<Check>,
 }
 
 /// What a relation is to a hunt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::hunt) enum Kind {
     Table,
     /// A partition, or an inheritance child: its rows are seeded through its parent, if at all.
     Partition,
@@ -35,59 +36,61 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn is_seeded(self) -> bool {
+    pub(in crate::hunt) fn is_seeded(self) -> bool {
         matches!(self, Kind::Table | Kind::Child)
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Column {
-    pub(super) name: String,
+pub(in crate::hunt) struct Column {
+    pub(in crate::hunt) name: String,
     /// The type below domains, without length.
-    pub(super) base_type: String,
-    pub(super) length: Option<i32>,
-    pub(super) labels: Vec<String>,
-    pub(super) generated: bool,
-    pub(super) in_key: bool,
-    pub(super) readable: bool,
-    pub(super) insertable: bool,
-    pub(super) updatable: bool,
+    pub(in crate::hunt) base_type: String,
+    pub(in crate::hunt) length: Option<i32>,
+    pub(in crate::hunt) labels: Vec<String>,
+    pub(in crate::hunt) generated: bool,
+    pub(in crate::hunt) in_key: bool,
+    pub(in crate::hunt) readable: bool,
+    pub(in crate::hunt) insertable: bool,
+    pub(in crate::hunt) updatable: bool,
 }
 
 #[derive(Debug)]
-pub(super) struct ForeignKey {
-    pub(super) columns: Vec<String>,
-    pub(super) parent: i64,
-    pub(super) parent_columns: Vec<String>,
+pub(in crate::hunt) struct ForeignKey {
+    pub(in crate::hunt) columns: Vec<String>,
+    pub(in crate::hunt) parent: i64,
+    pub(in crate::hunt) parent_columns: Vec<String>,
 }
 
 #[derive(Debug)]
-pub(super) struct Check {
-    pub(super) name: String,
-    pub(super) columns: Vec<String>,
+pub(in crate::hunt) struct Check {
+    pub(in crate::hunt) name: String,
+    pub(in crate::hunt) columns: Vec<String>,
     /// Literals of its expression: candidates for a value that satisfies it.
-    pub(super) literals: Vec<String>,
+    pub(in crate::hunt) literals: Vec<String>,
 }
 
 /// A function that the role may call.
 #[derive(Debug)]
-pub(super) struct Function {
-    pub(super) signature: String,
-    pub(super) name: String,
-    pub(super) arguments: Vec<String>,
+pub(in crate::hunt) struct Function {
+    pub(in crate::hunt) signature: String,
+    pub(in crate::hunt) name: String,
+    pub(in crate::hunt) arguments: Vec<String>,
 }
 
 /// By object id, so that foreign keys can follow.
 #[derive(Debug)]
-pub(super) struct Catalogue {
-    pub(super) relations: BTreeMap<i64, Relation>,
-    pub(super) functions: Vec<Function>,
+pub(in crate::hunt) struct Catalogue {
+    pub(in crate::hunt) relations: BTreeMap<i64, Relation>,
+    pub(in crate::hunt) functions: Vec<Function>,
     /// Settings that policies and the functions they call read.
-    pub(super) settings: Vec<String>,
+    pub(in crate::hunt) settings: Vec<String>,
     /// Keys that they take out of JSON settings.
-    pub(super) claims: Vec<String>,
+    pub(in crate::hunt) claims: Vec<String>,
     /// Roles that the application's role may become.
-    pub(super) roles: Vec<String>,
+    pub(in crate::hunt) roles: Vec<String>,
+    /// Whether policies compare roles.
+    pub(in crate::hunt) by_role: bool,
 }
 
 const RELATIONS: &str = "
@@ -142,7 +145,7 @@ const FUNCTIONS: &str = "
       AND has_function_privilege($1, p.oid, 'EXECUTE') AND has_schema_privilege($1, n.oid, 'USAGE') ORDER BY 1";
 
 /// Text of policies, and of the functions of the schema that they call, transitively.
-const TEXTS: &str = "
+pub(in crate::hunt) const TEXTS: &str = "
     WITH RECURSIVE f (oid) AS (
         SELECT d.refobjid FROM pg_depend d
         WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
@@ -154,8 +157,9 @@ const TEXTS: &str = "
     )";
 
 impl Catalogue {
-    /// Reads it, with the rights of `role`.
-    pub(super) async fn read(connection: &mut PgConnection, role: &str) -> Result<Self, HuntError> {
+    /// Reads it, with the rights that requests of the application have.
+    pub(in crate::hunt) async fn read(connection: &mut PgConnection, app: &AppRole) -> Result<Self, HuntError> {
+        let role = app.acts_as.as_str();
         let failed = || HuntError::database("read the catalogue");
         let mut relations = BTreeMap::new();
         for row in sqlx::query(RELATIONS).bind(role).fetch_all(&mut *connection).await.map_err(failed())? {
@@ -209,17 +213,23 @@ impl Catalogue {
         let functions =
             functions.iter().map(|row| Function { signature: row.get(0), name: row.get(1), arguments: row.get(2) });
         let functions = functions.collect();
-        let settings = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, 'current_setting\\(\\s*''([^'']+)''', 'g') m \
-                        ORDER BY 1";
         let claims =
             "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, '->>?\\s*''(\\w+)''', 'g') m ORDER BY 1";
-        let roles = "SELECT rolname::text FROM pg_roles WHERE rolname <> $1 AND pg_has_role($1, oid, 'MEMBER') \
+        let members = "SELECT rolname::text FROM pg_roles WHERE rolname <> $1 AND pg_has_role($1, oid, 'MEMBER') \
                      AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = $1) ORDER BY 1";
-        let settings = texts(connection, settings).await?;
+        let settings = settings(connection).await?;
         let claims = texts(connection, claims).await?;
-        let roles = sqlx::query_scalar(roles).bind(role).fetch_all(connection).await.map_err(failed())?;
-        Ok(Self { relations, functions, settings, claims, roles })
+        let roles = sqlx::query_scalar(members).bind(&app.name).fetch_all(&mut *connection).await.map_err(failed())?;
+        let by_role = roles::by_role(connection).await?;
+        Ok(Self { relations, functions, settings, claims, roles, by_role })
     }
+}
+
+/// Settings that policies and the functions they call read.
+pub(in crate::hunt) async fn settings(connection: &mut PgConnection) -> Result<Vec<String>, HuntError> {
+    let settings = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, 'current_setting\\(\\s*''([^'']+)''', 'g') m \
+                    ORDER BY 1";
+    texts(connection, settings).await
 }
 
 async fn texts(connection: &mut PgConnection, query: &str) -> Result<Vec<String>, HuntError> {

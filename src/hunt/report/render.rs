@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::finding::{Finding, Status};
-use super::report::{HuntReport, HuntVerdict};
+use super::model::{HuntReport, HuntVerdict};
+use crate::hunt::finding::{Finding, Status};
 
 /// Indented JSON with a final line break.
 pub fn json(report: &HuntReport) -> String {

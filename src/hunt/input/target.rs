@@ -6,9 +6,9 @@ use std::process::Command;
 use sqlx::postgres::{PgConnectOptions, PgErrorPosition};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::error::HuntError;
-use super::roles;
 use super::statements::{Statement, line_of, split};
+use crate::hunt::catalogue::roles;
+use crate::hunt::error::HuntError;
 use crate::stack::Server;
 
 /// A statement may miss at most this many roles, each of which is created.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 
-use super::finding::{Finding, Severity, Status};
-use super::report::{Cell, HuntReport, Outcome};
+use super::model::{Cell, HuntReport, Outcome};
+use crate::hunt::finding::{Finding, Severity, Status};
 
 /// JUnit XML. A pair of object and verb fails if one of its cells leaks, is skipped if none proves anything, and passes
 /// otherwise. Static findings that nobody has accepted are failures of a suite of their own, if they are open.

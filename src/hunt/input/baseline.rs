@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::report::HuntReport;
+use crate::hunt::report::HuntReport;
 
 /// A list of accepted findings.
 #[derive(Debug, Clone, Default, Deserialize)]
