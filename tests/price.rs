@@ -102,7 +102,10 @@ fn bad_input_is_named() {
         (vec!["breach", "--tenants", "0"], "`tenants` must not be zero"),
         (vec!["breach", "--records-per-tenant", "0"], "`records_per_tenant` must not be zero"),
         (vec!["breach", "--tenants", "nan"], "`tenants` is not a finite number"),
-        (vec!["breach", "--tenants", "1e300"], "`records` is so large that the result exceeds $9.2 trillion: 5.000e303"),
+        (
+            vec!["breach", "--tenants", "1e300"],
+            "`records` is so large that the result exceeds $9.2 trillion: 5.000e303",
+        ),
         (vec!["downtime", "--severity", "1.5"], "`severity` is a share"),
         (vec!["downtime", "--sla", "rds"], "sla"),
         (vec!["lec", "--years", "0"], "`years` must not be zero"),
@@ -161,5 +164,10 @@ fn a_run_of_nothing_passes_nothing() {
     price(&["diff", run, run]).success().stdout(contains("No scenario's price changed."));
     price(&["roi", "--before", run, "--after", run]).success().stdout(contains("nothing that the fix could return"));
     price(&[run]).success().stdout(contains("does not make it none"));
+    price(&[run, "--years", "0"]).code(2).stderr(contains("`years` must not be zero"));
+    price(&[run, "--years", "1000", "--seed", "7"]).success().stdout(contains("1,000 simulated years, seed 7"));
+    price(&["roi", "--before", run, "--after", run, "--years", "0"])
+        .code(2)
+        .stderr(contains("`horizon` must not be zero"));
     price(&["tornado", run]).code(2).stderr(contains("no scenario"));
 }
