@@ -90,6 +90,30 @@ pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Res
     Ok(Audit { schema_version: 1, app_role, app_role_candidates, tenant_columns, tables, protected_tables, findings })
 }
 
+/// Whether the rule of a static finding still says the same of the same object.
+pub(super) async fn still_hits(
+    connection: &mut PgConnection,
+    role: &str,
+    tenant_columns: &[String],
+    finding: &Finding,
+) -> Result<bool, HuntError> {
+    for rule in RULES.iter().filter(|rule| rule.mode == finding.mode && rule.title == finding.title) {
+        let rows = sqlx::query(AssertSqlSafe(format!("{PRELUDE}{}", rule.query)))
+            .bind(role)
+            .bind(tenant_columns)
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(|source| HuntError::Database { what: rule.title, source })?;
+        let is_same = |row: &sqlx::postgres::PgRow| {
+            row.get::<String, _>(0) == finding.object && row.get::<String, _>(1) == finding.evidence
+        };
+        if rows.iter().any(is_same) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The column that most policies look at, if it is no table's own key, and the usual names.
 pub(super) async fn tenant_columns(connection: &mut PgConnection) -> Result<Vec<String>, HuntError> {
     let most_used: Option<String> = sqlx::query_scalar(

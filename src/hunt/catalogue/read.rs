@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Row};
 
+use super::objects::Objects;
 use crate::hunt::error::HuntError;
 
 /// A relation that is not the system's.
@@ -15,6 +16,9 @@ pub(in crate::hunt) struct Relation {
     pub(in crate::hunt) kind: Kind,
     pub(in crate::hunt) row_security: bool,
     pub(in crate::hunt) policies: bool,
+    pub(in crate::hunt) partitioned: bool,
+    /// Whether a view asks with the rights of whoever asks it.
+    pub(in crate::hunt) invoker: bool,
     pub(in crate::hunt) deletable: bool,
     pub(in crate::hunt) truncatable: bool,
     pub(in crate::hunt) columns: Vec<Column>,
@@ -56,6 +60,9 @@ pub(in crate::hunt) struct Column {
 
 #[derive(Debug)]
 pub(in crate::hunt) struct ForeignKey {
+    pub(in crate::hunt) name: String,
+    /// `ON DELETE CASCADE` and the like, as Postgres prints them.
+    pub(in crate::hunt) actions: String,
     pub(in crate::hunt) columns: Vec<String>,
     pub(in crate::hunt) parent: i64,
     pub(in crate::hunt) parent_columns: Vec<String>,
@@ -86,15 +93,22 @@ pub(in crate::hunt) struct Catalogue {
     pub(in crate::hunt) settings: Vec<String>,
     /// Keys that they take out of JSON settings.
     pub(in crate::hunt) claims: Vec<String>,
+    /// Claims inside of claims: (outer, inner).
+    pub(in crate::hunt) inner_claims: Vec<(String, String)>,
+    /// Values that policies and functions compare a setting with.
+    pub(in crate::hunt) flag_values: Vec<String>,
     /// Roles that the application's role may become.
     pub(in crate::hunt) roles: Vec<String>,
+    pub(in crate::hunt) objects: Objects,
 }
 
 const RELATIONS: &str = "
     SELECT c.oid::int8, c.oid::regclass::text, c.relkind::text, c.relispartition,
            EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid), c.relrowsecurity,
            EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid),
-           has_table_privilege($1, c.oid, 'DELETE'), has_table_privilege($1, c.oid, 'TRUNCATE')
+           has_table_privilege($1, c.oid, 'DELETE'), has_table_privilege($1, c.oid, 'TRUNCATE'),
+           coalesce((SELECT option_value::bool FROM pg_options_to_table(c.reloptions)
+                     WHERE option_name = 'security_invoker'), false)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
@@ -109,7 +123,7 @@ const COLUMNS: &str = "
     )
     SELECT a.attrelid::int8, a.attname::text, format_type(b.typ, NULL), nullif(b.mod, -1) - 4,
            ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = b.typ ORDER BY e.enumsortorder),
-           a.attgenerated <> '', EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique
+           a.attgenerated <> '', EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND (i.indisunique OR i.indisexclusion)
                                          AND a.attnum = ANY (i.indkey)),
            has_column_privilege($1, a.attrelid, a.attnum, 'SELECT'),
            has_column_privilege($1, a.attrelid, a.attnum, 'INSERT'),
@@ -129,7 +143,8 @@ const CONSTRAINTS: &str = "
            ARRAY(SELECT m[1] FROM regexp_matches(pg_get_constraintdef(con.oid), '''([^'']*)''|(\\d+)', 'g') m
                  WHERE m[1] IS NOT NULL
                  UNION ALL SELECT m[2] FROM regexp_matches(pg_get_constraintdef(con.oid), '''([^'']*)''|(\\d+)', 'g') m
-                 WHERE m[2] IS NOT NULL)
+                 WHERE m[2] IS NOT NULL),
+           coalesce(substring(pg_get_constraintdef(con.oid) FROM '\\) ((?:MATCH|ON|DEFERRABLE|INITIALLY).*)$'), '')
     FROM pg_constraint con WHERE con.contype IN ('f', 'c') AND con.conrelid <> 0 ORDER BY con.oid";
 
 const FUNCTIONS: &str = "
@@ -141,16 +156,13 @@ const FUNCTIONS: &str = "
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
       AND has_function_privilege($1, p.oid, 'EXECUTE') AND has_schema_privilege($1, n.oid, 'USAGE') ORDER BY 1";
 
-/// Text of policies, and of the functions of the schema that they call, transitively.
+/// Text of policies, and of every function of the schema.
 const TEXTS: &str = "
-    WITH RECURSIVE f (oid) AS (
-        SELECT d.refobjid FROM pg_depend d
-        WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
-        UNION SELECT q.oid FROM f JOIN pg_proc p ON p.oid = f.oid
-        JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~* ('\\m' || q.proname || '\\s*\\(')
-    ), text AS (
+    WITH text AS (
         SELECT concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) AS s FROM pg_policy
-        UNION ALL SELECT p.prosrc FROM f JOIN pg_proc p ON p.oid = f.oid
+        UNION ALL SELECT p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE n.nspname !~ '^(pg_|information_schema)'
+          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
     )";
 
 impl Catalogue {
@@ -174,6 +186,8 @@ impl Catalogue {
                 policies: row.get(6),
                 deletable: row.get(7),
                 truncatable: row.get(8),
+                partitioned: row.get::<&str, _>(2) == "p",
+                invoker: row.get(9),
                 columns: Vec::new(),
                 foreign_keys: Vec::new(),
                 checks: Vec::new(),
@@ -198,6 +212,8 @@ impl Catalogue {
             let Some(relation) = relations.get_mut(&row.get::<i64, _>(0)) else { continue };
             match row.get::<&str, _>(1) {
                 "f" => relation.foreign_keys.push(ForeignKey {
+                    name: row.get(2),
+                    actions: row.get(7),
                     columns: row.get(4),
                     parent: row.get(3),
                     parent_columns: row.get(5),
@@ -215,10 +231,19 @@ impl Catalogue {
             "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, '->>?\\s*''(\\w+)''', 'g') m ORDER BY 1";
         let roles = "SELECT rolname::text FROM pg_roles WHERE rolname <> $1 AND pg_has_role($1, oid, 'MEMBER') \
                      AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = $1) ORDER BY 1";
+        let values = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, \
+                      'current_setting\\([^()]*\\)(?:::\\w+)?\\)?(?:::\\w+)? *= *''([^'']+)''', 'g') m ORDER BY 1 LIMIT 8";
+        let flag_values = texts(connection, values).await?;
         let settings = texts(connection, settings).await?;
         let claims = texts(connection, claims).await?;
-        let roles = sqlx::query_scalar(roles).bind(role).fetch_all(connection).await.map_err(failed())?;
-        Ok(Self { relations, functions, settings, claims, roles })
+        let inner = sqlx::AssertSqlSafe(format!(
+            "{TEXTS} SELECT DISTINCT m[1], m[2] FROM text, LATERAL regexp_matches(s, \
+             '->\\s*''(\\w+)''(?:::text)?\\)*\\s*->>?\\s*''(\\w+)''', 'g') m ORDER BY 1, 2"
+        ));
+        let inner_claims = sqlx::query_as(inner).fetch_all(&mut *connection).await.map_err(failed())?;
+        let roles = sqlx::query_scalar(roles).bind(role).fetch_all(&mut *connection).await.map_err(failed())?;
+        let objects = Objects::read(connection, role).await?;
+        Ok(Self { relations, functions, settings, claims, inner_claims, flag_values, roles, objects })
     }
 }
 
