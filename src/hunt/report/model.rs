@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::price::HuntPrice;
 use crate::hunt::finding::{Finding, Severity, Status};
+use crate::hunt::search::Search;
 use crate::stats::Observed;
 
 /// Confidence of the bound is one minus this.
@@ -24,6 +25,8 @@ pub struct HuntReport {
     pub coverage: Coverage,
     /// What silence is worth.
     pub bound: Bound,
+    /// What the search beside the fixed probes did.
+    pub search: Search,
     /// What the confirmed leaks cost together: one loss, whatever their number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<HuntPrice>,
@@ -34,8 +37,10 @@ pub struct HuntReport {
 /// How the schema was understood.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Discovered {
-    /// Role that the probes ran as.
+    /// Role that the probes connected as.
     pub app_role: String,
+    /// Whose rights a request has: that role's own, or those of a role that it takes.
+    pub acts_as: String,
     /// Roles that were taken into account, best first.
     pub app_role_candidates: Vec<String>,
     /// How a request says who it is.
@@ -144,6 +149,21 @@ pub(in crate::hunt) fn bound(coverage: &Coverage) -> Bound {
     let strata: std::collections::BTreeSet<_> = tested.map(|cell| (&cell.object, &cell.verb)).collect();
     let upper = if probes == 0 { 1.0 } else { Observed::of(coverage.leaking as u64, probes).upper(ALPHA) };
     Bound { probes, strata: strata.len() as u64, upper }
+}
+
+/// Verbs that are other words for one thing.
+pub(in crate::hunt) fn family(verb: &str) -> &str {
+    match verb {
+        "COPY TO"
+        | "EXECUTE"
+        | "SELECT in PL/pgSQL"
+        | "SELECT with a leaky condition"
+        | "INSERT, then SELECT"
+        | "UPDATE, then SELECT" => "SELECT",
+        "COPY FROM" => "INSERT",
+        "MERGE" | "INSERT ON CONFLICT" => "UPDATE",
+        other => other,
+    }
 }
 
 /// How a hunt ended.
