@@ -92,6 +92,12 @@ const PLANTED: &[(&str, &str)] = &[
     ("F06", "CREATE ROLE service BYPASSRLS; GRANT SELECT ON documents TO service; GRANT service TO chaos_app"),
     ("F12", "CREATE MATERIALIZED VIEW m AS SELECT * FROM documents; GRANT SELECT ON m TO chaos_app"),
     ("F14", "{NOTES}"),
+    (
+        "F14",
+        "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS \
+      'BEGIN PERFORM pg_notify(''changes'', row_to_json(NEW)::text); RETURN NEW; END'; \
+      CREATE TRIGGER tell AFTER INSERT ON projects FOR EACH ROW EXECUTE FUNCTION tell()",
+    ),
     ("F15", "CREATE POLICY x ON projects USING (true)"),
     ("F16", "CREATE POLICY x ON documents FOR SELECT USING (title = 'open' AND id > 7)"),
     ("F18", "CREATE POLICY x ON projects USING (coalesce(current_setting('app.tenant_id', true), '') = '' OR {MINE})"),
@@ -140,7 +146,11 @@ const PLANTED: &[(&str, &str)] = &[
       RAISE EXCEPTION ''taken by %'', other; END'; \
       CREATE TRIGGER tell BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION tell()",
     ),
-    ("F62", "SELECT 'every role may make temporary tables'"),
+    (
+        "F62",
+        "CREATE FUNCTION cache() RETURNS void LANGUAGE plpgsql AS \
+      'BEGIN DROP TABLE IF EXISTS cached; CREATE TEMP TABLE cached AS SELECT * FROM documents; END'",
+    ),
 ];
 
 /// The same in the schema with claims.
@@ -174,6 +184,7 @@ async fn planted_leaks_are_confirmed_reproduced_and_mended() {
     let reference = PLANTED.iter().map(|planted| (planted, REFERENCE, "chaos_app"));
     let claims = PLANTED_CLAIMS.iter().map(|planted| (planted, CLAIMS, "web_user"));
     for ((mode, plant), schema, role) in reference.chain(claims) {
+        let is_told = plant.contains("pg_notify");
         let plant = plant.replace("{NOTES}", NOTES).replace("{LOOSE_KEY}", LOOSE_KEY).replace("{MINE}", MINE);
         let (_folder, target) = with(schema, &plant);
         let report = hunt(&target, &server, Some(role), &Config::default()).await.unwrap();
@@ -186,14 +197,19 @@ async fn planted_leaks_are_confirmed_reproduced_and_mended() {
         };
         let open = matches!(finding.severity, Severity::Leak | Severity::Write);
         assert!(!open || report.verdict() == HuntVerdict::Confirmed, "{mode}");
+        let is_leak = finding.severity == Severity::Leak;
+        assert!(finding.price.is_some() == is_leak && (!is_leak || report.price == finding.price), "{mode}");
         let database = apply(&target_without_roles(&target), &server).await.unwrap().database;
         let before = psql(&server, &database, &finding.reproducer_sql);
         let mut admin = PgConnection::connect_with(&server.admin(&database)).await.unwrap();
         if before.0 != 3 || !before.1.contains(mode) || before.1.contains("does not apply") {
             wrong.push(format!("{mode}: {before:?}\n{}", finding.reproducer_sql));
         }
-        if NOT_MENDED.contains(mode) {
+        if NOT_MENDED.contains(mode) || is_told {
             assert!(finding.fix_status == FixStatus::Unproven && finding.fix_note.contains("no fix proven"), "{mode}");
+            if is_told {
+                assert_eq!(finding.verb.as_deref(), Some("LISTEN"));
+            }
             continue;
         }
         if finding.fix_status != FixStatus::Proven {
@@ -249,11 +265,10 @@ async fn what_cannot_be_discovered_is_asked_for() {
     let file = folder.path().join("schema.sql");
     std::fs::write(
         &file,
-        "CREATE ROLE app; CREATE ROLE tenant_one; CREATE ROLE tenant_two; GRANT tenant_one, tenant_two TO app;\n\
-         CREATE TABLE notes (id int PRIMARY KEY, owner name NOT NULL, body text);\n\
+        "CREATE TABLE notes (id int PRIMARY KEY, owner text NOT NULL, body text);\n\
          ALTER TABLE notes ENABLE ROW LEVEL SECURITY;\n\
-         CREATE POLICY p ON notes USING (owner = current_user);\n\
-         GRANT SELECT ON notes TO app, tenant_one, tenant_two;",
+         CREATE POLICY p ON notes USING (md5(owner) = current_setting('app.token', true));\n\
+         GRANT SELECT ON notes TO app;",
     )
     .unwrap();
     let target = Target::Schema(file.clone());
@@ -262,17 +277,54 @@ async fn what_cannot_be_discovered_is_asked_for() {
     assert!(report.question().is_some_and(|question| question.contains("[context]")));
 
     let config = Config::parse(
-        "[context]\nenter = ['SET LOCAL ROLE {role}']\n\
-         [tenants.a]\nvariables = { role = 'tenant_one' }\n\
-         setup = [\"UPDATE notes SET owner = 'tenant_one' WHERE body LIKE 'canary-a%'\"]\n\
-         [tenants.b]\nvariables = { role = 'tenant_two' }\n\
-         setup = [\"UPDATE notes SET owner = 'tenant_two' WHERE body LIKE 'canary-b%'\"]\n",
+        "[context]\nenter = [\"SELECT set_config('app.token', md5('{name}'), true)\"]\n\
+         [tenants.a]\nvariables = { name = 'one' }\n\
+         setup = [\"UPDATE notes SET owner = 'one' WHERE body LIKE 'canary-a%'\"]\n\
+         [tenants.b]\nvariables = { name = 'two' }\n\
+         setup = [\"UPDATE notes SET owner = 'two' WHERE body LIKE 'canary-b%'\"]\n",
     )
     .unwrap();
-    let text = std::fs::read_to_string(&file).unwrap();
-    let (_, without_roles) = text.split_once('\n').unwrap();
-    std::fs::write(&file, without_roles).unwrap();
     let report = hunt(&target, &server, Some("app"), &config).await.unwrap();
     server.stop().await.unwrap();
     assert_eq!((report.discovered.control_visible, report.question()), (1, None), "{:#?}", report.coverage);
+}
+
+/// A reproducer whose attack no longer means anything does not pass: it says that it does not apply. And one whose
+/// finding needed the setup of hunt.toml has it in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reproducer_does_not_fall_silent() {
+    let server = server().await;
+    let (_folder, target) = with(
+        REFERENCE,
+        "CREATE FUNCTION f(p uuid) RETURNS SETOF documents LANGUAGE sql SECURITY DEFINER AS \
+         'SELECT * FROM documents WHERE tenant_id = p'",
+    );
+    let config = Config::parse(
+        "[tenants.b]\nsetup = [\"UPDATE documents SET title = 'canary-b-77-set-up' WHERE title LIKE 'canary-b%'\"]",
+    );
+    let report = hunt(&target, &server, Some("chaos_app"), &config.unwrap()).await.unwrap();
+    let found = confirmed(&report);
+    let finding = found.iter().find(|finding| finding.mode == "F44").unwrap();
+    assert!(finding.reproducer_sql.contains("canary-b-77-set-up"));
+    let database = apply(&target, &server).await.unwrap().database;
+    let before = psql(&server, &database, &finding.reproducer_sql);
+    assert!(before.0 == 3 && before.1.contains("canary-b-77-set-up"), "{before:?}");
+    let mut admin = PgConnection::connect_with(&server.admin(&database)).await.unwrap();
+    sqlx::raw_sql("ALTER FUNCTION f RENAME TO g").execute(&mut admin).await.unwrap();
+    let after = psql(&server, &database, &finding.reproducer_sql);
+    server.stop().await.unwrap();
+    assert!(after.0 == 3 && after.1.contains("does not apply any more"), "{after:?}");
+}
+
+/// Where no tenant sees its own row, nothing was proven, whatever else was isolated.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_control_is_no_success() {
+    let server = server().await;
+    let closed = "DO $$ DECLARE p record; BEGIN FOR p IN SELECT polname, polrelid::regclass AS t FROM pg_policy LOOP \
+                  EXECUTE format('DROP POLICY %I ON %s', p.polname, p.t); END LOOP; END $$;";
+    let (_folder, target) = with(REFERENCE, closed);
+    let report = hunt(&target, &server, Some("chaos_app"), &Config::default()).await.unwrap();
+    server.stop().await.unwrap();
+    assert_eq!(report.discovered.control_visible, 0);
+    assert_eq!(report.verdict(), HuntVerdict::NothingTested, "{:#?}", report.coverage.isolated);
 }

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::options::MoneyArgs;
 use super::output::{CliError, print, print_json};
 use crate::hunt::{self, Baseline, Config, Finding, HuntReport, HuntVerdict, Options, Status};
+use crate::scenario;
 
 #[derive(Debug, Args)]
 pub(super) struct Hunt {
@@ -26,6 +27,12 @@ pub(super) struct Hunt {
     /// Folder of hunt.json, .md, .html, .sarif, junit.xml, and one reproducer (.sql) per confirmed finding.
     #[arg(long, value_name = "DIR", default_value = "target/hunt")]
     out: PathBuf,
+    /// What the search for sequences draws from: the same seed draws the same sequences.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How long the hunt may take, such as 60s or 5min; what is cut is reported.
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    budget: String,
     #[command(flatten)]
     money: MoneyArgs,
     /// Print hunt.json on standard output instead of the summary.
@@ -38,7 +45,9 @@ impl Hunt {
         let config = self.config()?;
         let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("start the async runtime"))?;
         let baseline = self.baseline()?;
-        let options = Options { assumptions: self.money.assumptions()?, ..Options::default() };
+        let budget = scenario::length(&self.budget).map_err(|why| CliError::Usage(format!("--budget: {why}")))?;
+        let assumptions = self.money.assumptions()?;
+        let options = Options { assumptions, budget, seed: self.seed, ..Options::default() };
         let mut report = runtime.block_on(self.hunt(&config, &options))?;
         for fingerprint in baseline.apply(&mut report) {
             eprintln!("the baseline accepts {fingerprint}, which is no longer found: take it out");

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::catalogue::roles;
+use super::catalogue::roles::{self, AppRole};
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
 use super::rules::{PRELUDE, RULES};
@@ -30,6 +30,8 @@ pub struct Audit {
     pub schema_version: u32,
     /// The role that the findings are about.
     pub app_role: String,
+    /// Whose rights its requests have: its own, or those of a role that it takes.
+    pub acts_as: String,
     /// The roles that were taken into account, best first.
     pub app_role_candidates: Vec<String>,
     /// Names of columns that say whose a row is.
@@ -64,8 +66,9 @@ pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Res
     let mut findings = Vec::new();
     for rule in RULES {
         let rows = sqlx::query(AssertSqlSafe(format!("{PRELUDE}{}", rule.query)))
-            .bind(&role.name)
+            .bind(&role.acts_as)
             .bind(&tenant_columns)
+            .bind(&role.name)
             .fetch_all(&mut *connection)
             .await
             .map_err(|source| HuntError::Database { what: rule.title, source })?;
@@ -86,21 +89,32 @@ pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Res
         (a.severity, &a.mode, &a.object, &a.evidence).cmp(&(b.severity, &b.mode, &b.object, &b.evidence))
     });
     findings.dedup();
-    let (app_role, app_role_candidates) = (role.name, role.candidates);
-    Ok(Audit { schema_version: 1, app_role, app_role_candidates, tenant_columns, tables, protected_tables, findings })
+    let AppRole { name: app_role, acts_as, candidates: app_role_candidates } = role;
+    let schema_version = 1;
+    Ok(Audit {
+        schema_version,
+        app_role,
+        acts_as,
+        app_role_candidates,
+        tenant_columns,
+        tables,
+        protected_tables,
+        findings,
+    })
 }
 
 /// Whether the rule of a static finding still says the same of the same object.
 pub(super) async fn still_hits(
     connection: &mut PgConnection,
-    role: &str,
+    app: &AppRole,
     tenant_columns: &[String],
     finding: &Finding,
 ) -> Result<bool, HuntError> {
     for rule in RULES.iter().filter(|rule| rule.mode == finding.mode && rule.title == finding.title) {
         let rows = sqlx::query(AssertSqlSafe(format!("{PRELUDE}{}", rule.query)))
-            .bind(role)
+            .bind(&app.acts_as)
             .bind(tenant_columns)
+            .bind(&app.name)
             .fetch_all(&mut *connection)
             .await
             .map_err(|source| HuntError::Database { what: rule.title, source })?;

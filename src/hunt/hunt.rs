@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, PgConnection};
 
 use super::audit::{audit, tenant_columns};
-use super::catalogue::Catalogue;
+use super::catalogue::roles::AppRole;
+use super::catalogue::{Catalogue, Relation};
 use super::error::HuntError;
 use super::finding::{Finding, FixStatus, Status};
 use super::hunter::{Hunter, Known};
 use super::input::{Config, Target, apply};
-use super::probe::context;
+use super::probe::{context, listen};
 use super::prove::{Found, Prover, Schema, refresh};
 use super::report::{Coverage, Discovered, HuntReport, bound, price};
-use super::seeding::{Tenancy, run, said, seed};
+use super::search::{Ground, Searcher};
+use super::seeding::{Tenancy, Tenant, run, said, seed};
 use crate::business_metrics::Assumptions;
 use crate::stack::Server;
 
@@ -32,11 +34,24 @@ pub struct Options {
     pub assumptions: Arc<Assumptions>,
     /// What is left of the fixed probes when this time is over is reported as not tested.
     pub budget: Duration,
+    /// What the search draws its sequences from.
+    pub seed: u64,
+    /// Sequences that the search plays.
+    pub sequences: u32,
+}
+
+impl Options {
+    /// The moments at which the probes, the search and the trials of fixes must end: each has a share of the budget that
+    /// is left to it.
+    fn deadlines(&self) -> [Instant; 3] {
+        let now = Instant::now();
+        [0.6, 0.8, 1.0].map(|share| now + self.budget.mul_f64(share))
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { assumptions: Arc::default(), budget: Duration::from_secs(600) }
+        Self { assumptions: Arc::default(), budget: Duration::from_secs(600), seed: 1, sequences: 64 }
     }
 }
 
@@ -64,24 +79,30 @@ pub async fn hunt_with(
     config: &Config,
     options: &Options,
 ) -> Result<HuntReport, HuntError> {
-    let deadline = Instant::now() + options.budget;
+    let [probes_end, search_ends, fixes_end] = options.deadlines();
     let applied = apply(target, server).await?;
     let mut connection = connect(server, &applied.database).await?;
     let audited = audit(&mut connection, app_role.or(config.app_role.as_deref())).await?;
-    let role = audited.app_role.as_str();
-    let catalogue = Catalogue::read(&mut connection, role).await?;
+    let app = AppRole {
+        name: audited.app_role.clone(),
+        acts_as: audited.acts_as.clone(),
+        candidates: audited.app_role_candidates.clone(),
+    };
+    let role = app.name.as_str();
+    let catalogue = Catalogue::read(&mut connection, &app).await?;
     let usual_columns = tenant_columns(&mut connection).await?;
     let tenancy = Tenancy::of(&catalogue, [config.tenant_columns.clone(), usual_columns.clone()].concat());
-    let seeded = seed(&mut connection, &catalogue, &tenancy).await?;
+    let mut seeded = seed(&mut connection, &catalogue, &tenancy).await?;
     let setup: Vec<String> = config.tenants.a.setup.iter().chain(&config.tenants.b.setup).cloned().collect();
     for statement in setup.iter().cloned().chain(refresh(&catalogue)) {
         run(&mut connection, statement.clone())
             .await
             .map_err(|error| HuntError::Input(format!("cannot run `{statement}`: {}", said(&error))))?;
     }
-    let context = context::discover(&mut connection, &catalogue, &seeded, role, config).await?;
+    let context = context::discover(&mut connection, &catalogue, &mut seeded, &app, config).await?;
     connection.close().await.map_err(HuntError::database("leave the database"))?;
-    let clone = clone_of(server, &applied.database).await?;
+    let clone = clone_of(server, &applied.database, "search").await?;
+    let fix_clone = clone_of(server, &applied.database, "fix").await?;
 
     let known = Known {
         catalogue: &catalogue,
@@ -93,16 +114,34 @@ pub async fn hunt_with(
         setup: &setup,
     };
     let (connection, fresh) = (connect(server, &applied.database).await?, connect(server, &applied.database).await?);
-    let mut hunter = Hunter::new(known, connection, fresh, deadline);
+    let mut hunter = Hunter::new(known, connection, fresh, probes_end);
     hunter.probe_all().await?;
+    let tables = catalogue.relations.iter().filter(|(id, _)| seeded.row(**id, Tenant::B).is_some());
+    let tables: Vec<(i64, &Relation)> = tables.map(|(id, relation)| (*id, relation)).collect();
+    let ground =
+        Ground { catalogue: &catalogue, seeded: &seeded, context: &context, role, setup: &setup, tables: &tables };
+    let lines = [connect(server, &clone).await?, connect(server, &clone).await?];
+    let searcher = Searcher::new(ground, lines, options.seed);
+    let (search, violations) = searcher.search(options.sequences, search_ends).await?;
+    for violation in &violations {
+        hunter.searched(violation);
+    }
+    let heard = match catalogue.objects.channels.is_empty() {
+        true => vec![],
+        false => listen(server.admin(&clone), &catalogue, &seeded, &context, role).await?,
+    };
+    let overheard = hunter.overheard(&heard);
     let Hunter { found, cells, working, notices, .. } = hunter;
 
-    let schema = Schema { catalogue: &catalogue, tenancy: &tenancy, seeded: &seeded, context: &context, role };
+    let schema = Schema { catalogue: &catalogue, tenancy: &tenancy, seeded: &seeded, context: &context, app: &app };
     let reads = working.values().flatten().filter(|probe| probe.verb == "SELECT");
     let protected = |object: &str| catalogue.relations.values().any(|table| table.name == object && table.row_security);
     let reads = reads.filter(|probe| protected(&probe.object)).take(CONTROL_TABLES).cloned().collect();
-    let mut prover = Prover::new(schema, reads, server.admin(&clone), &notices).await?;
-    let findings = prove(&mut prover, found, audited.findings.clone(), &usual_columns, deadline).await?;
+    let mut prover = Prover::new(schema, reads, server.admin(&fix_clone), &notices).await?;
+    let mut findings = prove(&mut prover, found, audited.findings.clone(), &usual_columns, fixes_end).await?;
+
+    findings.splice(0..0, overheard);
+    findings.sort_by(|a, b| (a.severity, a.status as u8, &a.object).cmp(&(b.severity, b.status as u8, &b.object)));
 
     let coverage = Coverage::of(cells);
     let columns = tenancy.columns.iter().filter_map(|name| {
@@ -113,6 +152,7 @@ pub async fn hunt_with(
     });
     let discovered = Discovered {
         app_role: audited.app_role.clone(),
+        acts_as: audited.acts_as.clone(),
         app_role_candidates: audited.app_role_candidates.clone(),
         context: context.described.clone(),
         settings: catalogue.settings.clone(),
@@ -123,12 +163,12 @@ pub async fn hunt_with(
         control_tables: context.visible.1,
     };
     let bound = bound(&coverage);
-    let mut report = HuntReport { schema_version: 1, discovered, coverage, bound, price: None, findings };
+    let mut report = HuntReport { schema_version: 1, discovered, coverage, bound, search, price: None, findings };
     price(&mut report, &config.business, &options.assumptions);
     Ok(report)
 }
 
-/// Looks for fixes. Confirmed findings, and static ones about what no probe has confirmed, worst first.
+/// Looks for fixes of confirmed findings, and of static ones about what no probe has confirmed.
 async fn prove(
     prover: &mut Prover<'_>,
     found: Vec<Found>,
@@ -157,7 +197,6 @@ async fn prove(
         }
         findings.push(finding);
     }
-    findings.sort_by(|a, b| (a.severity, a.status as u8, &a.object).cmp(&(b.severity, b.status as u8, &b.object)));
     Ok(findings)
 }
 
@@ -172,9 +211,9 @@ async fn connect(server: &Server, database: &str) -> Result<PgConnection, HuntEr
 }
 
 /// A copy of a database that nobody is connected to.
-async fn clone_of(server: &Server, database: &str) -> Result<String, HuntError> {
+async fn clone_of(server: &Server, database: &str, purpose: &str) -> Result<String, HuntError> {
     let mut admin = connect(server, "postgres").await?;
-    let name = format!("{database}_fix");
+    let name = format!("{database}_{purpose}");
     let deadline = Instant::now() + CLONE_LIMIT;
     loop {
         let Err(error) = run(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {database}")).await else {

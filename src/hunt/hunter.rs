@@ -9,9 +9,10 @@ use super::catalogue::{Catalogue, Kind};
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
 use super::probe::context::Context;
-use super::probe::{self, Attacker, Notices, Probe, Seen, State, Twins};
-use super::prove::{Found, Ingredients, script};
+use super::probe::{self, Attacker, Notices, Overheard, Probe, Seen, State, Twins};
+use super::prove::{Found, Ingredients, overheard_script, script};
 use super::report::{Cell, Outcome};
+use super::search::Violation;
 use super::seeding::{Seeded, Tenancy, Tenant, said};
 
 /// Evidence is cut to this many characters.
@@ -218,6 +219,46 @@ impl<'a> Hunter<'a> {
         let of_object = self.working.get(&probe.object).cloned().unwrap_or_default();
         let controls = twin.into_iter().chain(of_object).collect();
         Found { finding, probe, controls, rule }
+    }
+
+    /// Keeps what the search has found and no fixed probe has.
+    pub(super) fn searched(&mut self, violation: &Violation) {
+        let is_known = |found: &Found| {
+            found.finding.object == violation.object && family(found.probe.verb) == family(violation.verb)
+        };
+        if self.found.iter().any(is_known) || violation.wrote_before {
+            return;
+        }
+        let probe = probe::of_sequence(violation, self.known.catalogue, self.known.seeded);
+        let seen = Seen { rows: vec![(violation.evidence.clone(), true)], said: None, error: None };
+        let found = self.finding(probe, &seen, None);
+        self.found.push(found);
+    }
+
+    /// Keeps what was heard on the channels that the schema notifies: a cell for each, and a finding for what was B's.
+    pub(super) fn overheard(&mut self, heard: &[Overheard]) -> Vec<Finding> {
+        let Known { catalogue, seeded, role, setup, context, .. } = self.known;
+        let mut findings = Vec::new();
+        for channel in &catalogue.objects.channels {
+            let found = heard.iter().find(|heard| heard.channel == *channel);
+            let (object, verb) = (format!("channel {channel}"), "LISTEN".to_owned());
+            let outcome = if found.is_some() { Outcome::Leaking } else { Outcome::Isolated };
+            let context_state = "own tenant".to_owned();
+            self.cells.push(Cell { object: object.clone(), verb, context_state, outcome, reason: None });
+            let Some(found) = found else { continue };
+            let title = "a notification carries another tenant's data to whoever listens";
+            let mut finding = Finding::new("F14", Severity::Leak, Status::Confirmed, &object, title)
+                .evidence(found.payload.chars().take(EVIDENCE).collect::<String>());
+            finding.verb = Some("LISTEN".to_owned());
+            finding.context_state = Some("own tenant".to_owned());
+            finding.fix = "-- send a key in the payload, and let the listener read the row".to_owned();
+            finding.fix_note =
+                "no fix proven: no right is needed to listen, so it is the payload that must change".to_owned();
+            let with = Ingredients { catalogue, seeded, role, setup };
+            finding.reproducer_sql = overheard_script(&finding, found, &with, &context.b);
+            findings.push(finding);
+        }
+        findings
     }
 
     /// A leak of a table's own policies is named after what the audit says of them, where it says something.

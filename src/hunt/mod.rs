@@ -18,6 +18,7 @@ mod probe;
 mod prove;
 mod report;
 mod rules;
+mod search;
 mod seeding;
 
 pub use audit::{Audit, audit};
@@ -32,3 +33,4 @@ pub use report::{
     Bound, Cell, Coverage, Discovered, HuntPrice, HuntReport, HuntVerdict, NotTested, Outcome, config_schema, grid,
     json, json_schema, junit, markdown, sarif, terminal,
 };
+pub use search::{Search, Sequence};

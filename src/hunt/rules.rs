@@ -1,7 +1,7 @@
 //! The rules of the static audit: one catalogue query per failure mode.
 //!
-//! Each query gives (object, evidence, fix) over the relations of [`PRELUDE`]; `$1` is the application's role, `$2` the
-//! names that tenant columns have. A rule of severity `leak` or `write` must not hit a schema that isolates: what
+//! Each query gives (object, evidence, fix) over the relations of [`PRELUDE`]; `$1` is the role whose rights requests
+//! have, `$2` the names that tenant columns have, `$3` the role that the application connects as. A rule of severity `leak` or `write` must not hit a schema that isolates: what
 //! the catalogue cannot decide is left to a probe.
 
 use super::finding::Severity::{self, Covert, Drift, Leak, Write};
@@ -19,6 +19,8 @@ pub(super) struct Rule {
 pub(super) const PRELUDE: &str = r"
 WITH RECURSIVE me AS (
     SELECT oid, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = $1::text
+), login AS (
+    SELECT oid, rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = $3::text
 ), rel AS (
     SELECT c.oid, c.oid::regclass::text AS name, c.relkind AS kind, c.relowner AS owner, c.relrowsecurity AS rls,
            c.relforcerowsecurity AS forced, c.reloptions AS options,
@@ -93,20 +95,20 @@ pub(super) const RULES: &[Rule] = &[
         "F05",
         Leak,
         "the application's role is exempt from row security",
-        "SELECT $1::text, CASE WHEN rolsuper THEN 'superuser' ELSE 'BYPASSRLS' END, \
-         format('ALTER ROLE %I %s NOBYPASSRLS;', $1::text, CASE WHEN rolsuper THEN 'NOSUPERUSER' ELSE '' END) \
-         FROM me WHERE rolsuper OR rolbypassrls"
+        "SELECT rolname::text, CASE WHEN rolsuper THEN 'superuser' ELSE 'BYPASSRLS' END, \
+         format('ALTER ROLE %I %s NOBYPASSRLS;', rolname, CASE WHEN rolsuper THEN 'NOSUPERUSER' ELSE '' END) \
+         FROM pg_roles WHERE rolname IN ($1::text, $3::text) AND (rolsuper OR rolbypassrls)"
     ),
     rule!(
         "F06",
         Leak,
         "the application can SET ROLE to a role that is exempt from row security",
-        ", member AS (SELECT a.roleid FROM pg_auth_members a JOIN me ON me.oid = a.member \
+        ", member AS (SELECT a.roleid FROM pg_auth_members a JOIN login ON login.oid = a.member \
          UNION SELECT a.roleid FROM member JOIN pg_auth_members a ON a.member = member.roleid) \
          SELECT r.rolname::text, CASE WHEN r.rolsuper THEN 'superuser' ELSE 'BYPASSRLS' END, \
-         format('REVOKE %I FROM %I; -- or from the role between them', r.rolname, $1::text) \
-         FROM member JOIN pg_roles r ON r.oid = member.roleid CROSS JOIN me \
-         WHERE (r.rolsuper OR r.rolbypassrls) AND NOT me.rolsuper"
+         format('REVOKE %I FROM %I; -- or from the role between them', r.rolname, $3::text) \
+         FROM member JOIN pg_roles r ON r.oid = member.roleid CROSS JOIN login \
+         WHERE (r.rolsuper OR r.rolbypassrls) AND NOT login.rolsuper"
     ),
     rule!(
         "F07",
@@ -168,7 +170,7 @@ pub(super) const RULES: &[Rule] = &[
         "a further permissive policy opens rows without asking for the tenant",
         "SELECT p.name, format('policy %I: %s', p.policy, p.qual), format('DROP POLICY %I ON %s; -- or AS RESTRICTIVE', \
          p.policy, p.name) FROM pol p WHERE p.permissive AND p.cmd IN ('*', 'r') AND cardinality(p.columns) > 0 \
-         AND NOT p.looks_elsewhere AND p.body !~ 'current_setting|current_user|session_user|SELECT' \
+         AND NOT p.looks_elsewhere AND p.body !~* 'current_setting|current_user|session_user|select' \
          AND EXISTS (SELECT FROM pol o WHERE o.relid = p.relid AND o.oid <> p.oid AND o.permissive \
                      AND o.cmd IN ('*', p.cmd))"
     ),
@@ -218,7 +220,7 @@ pub(super) const RULES: &[Rule] = &[
         "a policy does not look at the row",
         "SELECT name, format('policy %I: %s', policy, qual), format('DROP POLICY %I ON %s; -- or compare a column', \
          policy, name) FROM pol WHERE permissive AND cmd IN ('*', 'r') AND cardinality(columns) = 0 \
-         AND qual IS NOT NULL AND qual NOT IN ('true', 'false') AND qual !~ 'current_user'"
+         AND qual IS NOT NULL AND qual NOT IN ('true', 'false') AND qual !~* '(current|session)_user[^,)]* = '"
     ),
     rule!(
         "F24",
@@ -296,7 +298,7 @@ pub(super) const RULES: &[Rule] = &[
         "SELECT p.name, format('policy %I: %s', policy, qual), \
          format('-- recreate policy %I on %s FOR SELECT', policy, p.name) FROM pol p JOIN rel ON rel.oid = p.relid \
          WHERE permissive AND cmd = '*' AND cardinality(columns) > 0 AND NOT columns && $2::text[] \
-         AND NOT looks_elsewhere AND body !~ 'current_setting|current_user|session_user|SELECT' \
+         AND NOT looks_elsewhere AND body !~* 'current_setting|current_user|session_user|select' \
          AND (updatable OR deletable OR insertable)"
     ),
     rule!(
@@ -314,7 +316,7 @@ pub(super) const RULES: &[Rule] = &[
          format('ALTER VIEW %s SET (security_invoker = on);', v.name) FROM rel v \
          JOIN pg_rewrite w ON w.ev_class = v.oid JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid \
          AND d.refclassid = 'pg_class'::regclass JOIN rel t ON t.oid = d.refobjid AND t.rls JOIN pg_roles o ON o.oid = v.owner \
-         WHERE v.kind = 'v' AND v.readable AND pg_get_viewdef(v.oid) !~ 'current_setting' \
+         WHERE v.kind = 'v' AND v.readable AND pg_get_viewdef(v.oid) !~* 'current_setting|current_user' \
          AND NOT coalesce((SELECT option_value::bool FROM pg_options_to_table(v.options) WHERE option_name = 'security_invoker'), false) \
          AND (o.rolsuper OR o.rolbypassrls OR pg_has_role(v.owner, t.owner, 'USAGE') AND NOT t.forced)"
     ),
@@ -326,7 +328,7 @@ pub(super) const RULES: &[Rule] = &[
          format('ALTER VIEW %s SET (security_invoker = on); -- or security_barrier', v.name) FROM rel v \
          JOIN pg_rewrite w ON w.ev_class = v.oid JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid \
          AND d.refclassid = 'pg_class'::regclass JOIN rel t ON t.oid = d.refobjid AND t.rls JOIN pg_roles o ON o.oid = v.owner \
-         WHERE v.kind = 'v' AND v.readable AND pg_get_viewdef(v.oid) ~ 'current_setting' AND NOT EXISTS \
+         WHERE v.kind = 'v' AND v.readable AND pg_get_viewdef(v.oid) ~* 'current_setting|current_user' AND NOT EXISTS \
          (SELECT FROM pg_options_to_table(v.options) WHERE option_name IN ('security_invoker', 'security_barrier') AND option_value::bool) \
          AND (o.rolsuper OR o.rolbypassrls OR pg_has_role(v.owner, t.owner, 'USAGE') AND NOT t.forced)"
     ),

@@ -7,4 +7,4 @@ pub(in crate::hunt) mod roles;
 
 pub(in crate::hunt) use branches::{Assignment, NULL, branches};
 pub(in crate::hunt) use objects::{Policy, Sequence, UniqueKey};
-pub(in crate::hunt) use read::{Catalogue, Column, ForeignKey, Kind, Relation};
+pub(in crate::hunt) use read::{Catalogue, Column, ForeignKey, Function, Kind, Relation};

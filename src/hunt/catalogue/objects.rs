@@ -3,6 +3,7 @@
 
 use sqlx::{PgConnection, Row};
 
+use super::roles::AppRole;
 use crate::hunt::error::HuntError;
 
 /// A policy that applies to the application's role.
@@ -160,8 +161,9 @@ const MEMBERSHIPS: &str = "
     JOIN pg_roles u ON u.oid = up.member ORDER BY 1, 2";
 
 impl Objects {
-    /// Reads them, with the rights of `role`.
-    pub(in crate::hunt) async fn read(connection: &mut PgConnection, role: &str) -> Result<Self, HuntError> {
+    /// Reads them, with the rights that requests of the application have.
+    pub(in crate::hunt) async fn read(connection: &mut PgConnection, app: &AppRole) -> Result<Self, HuntError> {
+        let role = app.acts_as.as_str();
         let failed = || HuntError::database("read the catalogue's policies, keys and functions");
         let mut objects = Self::default();
         for row in sqlx::query(POLICIES).bind(role).fetch_all(&mut *connection).await.map_err(failed())? {
@@ -203,7 +205,8 @@ impl Objects {
         objects.channels = sqlx::query_scalar(CHANNELS).fetch_all(&mut *connection).await.map_err(failed())?;
         (objects.large_objects, objects.may_create_temporary) =
             sqlx::query_as(FACTS).bind(role).fetch_one(&mut *connection).await.map_err(failed())?;
-        objects.memberships = sqlx::query_as(MEMBERSHIPS).bind(role).fetch_all(connection).await.map_err(failed())?;
+        objects.memberships =
+            sqlx::query_as(MEMBERSHIPS).bind(&app.name).fetch_all(connection).await.map_err(failed())?;
         Ok(objects)
     }
 

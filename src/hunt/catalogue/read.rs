@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::{PgConnection, Row};
 
 use super::objects::Objects;
+use super::roles::{self, AppRole};
 use crate::hunt::error::HuntError;
 
 /// A relation that is not the system's.
@@ -82,6 +83,8 @@ pub(in crate::hunt) struct Function {
     pub(in crate::hunt) signature: String,
     pub(in crate::hunt) name: String,
     pub(in crate::hunt) arguments: Vec<String>,
+    /// Whether it makes temporary tables that outlive the transaction.
+    pub(in crate::hunt) makes_temporary: bool,
 }
 
 /// By object id, so that foreign keys can follow.
@@ -100,6 +103,8 @@ pub(in crate::hunt) struct Catalogue {
     /// Roles that the application's role may become.
     pub(in crate::hunt) roles: Vec<String>,
     pub(in crate::hunt) objects: Objects,
+    /// Whether policies compare roles.
+    pub(in crate::hunt) by_role: bool,
 }
 
 const RELATIONS: &str = "
@@ -149,7 +154,8 @@ const CONSTRAINTS: &str = "
 
 const FUNCTIONS: &str = "
     SELECT p.oid::regprocedure::text, p.oid::regproc::text,
-           ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, at) ORDER BY at)
+           ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, at) ORDER BY at),
+           p.prosrc ~* 'CREATE\\s+(GLOBAL\\s+|LOCAL\\s+)?TEMP' AND p.prosrc !~* 'ON\\s+COMMIT\\s+DROP'
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' AND p.prokind = 'f'
       AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
@@ -157,7 +163,7 @@ const FUNCTIONS: &str = "
       AND has_function_privilege($1, p.oid, 'EXECUTE') AND has_schema_privilege($1, n.oid, 'USAGE') ORDER BY 1";
 
 /// Text of policies, and of every function of the schema.
-const TEXTS: &str = "
+const SAID: &str = "
     WITH text AS (
         SELECT concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) AS s FROM pg_policy
         UNION ALL SELECT p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -165,9 +171,22 @@ const TEXTS: &str = "
           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
     )";
 
+/// Text of policies, and of the functions of the schema that they call, transitively.
+pub(in crate::hunt) const TEXTS: &str = "
+    WITH RECURSIVE f (oid) AS (
+        SELECT d.refobjid FROM pg_depend d
+        WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
+        UNION SELECT q.oid FROM f JOIN pg_proc p ON p.oid = f.oid
+        JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~* ('\\m' || q.proname || '\\s*\\(')
+    ), text AS (
+        SELECT concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) AS s FROM pg_policy
+        UNION ALL SELECT p.prosrc FROM f JOIN pg_proc p ON p.oid = f.oid
+    )";
+
 impl Catalogue {
-    /// Reads it, with the rights of `role`.
-    pub(in crate::hunt) async fn read(connection: &mut PgConnection, role: &str) -> Result<Self, HuntError> {
+    /// Reads it, with the rights that requests of the application have.
+    pub(in crate::hunt) async fn read(connection: &mut PgConnection, app: &AppRole) -> Result<Self, HuntError> {
+        let role = app.acts_as.as_str();
         let failed = || HuntError::database("read the catalogue");
         let mut relations = BTreeMap::new();
         for row in sqlx::query(RELATIONS).bind(role).fetch_all(&mut *connection).await.map_err(failed())? {
@@ -222,14 +241,18 @@ impl Catalogue {
             }
         }
         let functions = sqlx::query(FUNCTIONS).bind(role).fetch_all(&mut *connection).await.map_err(failed())?;
-        let functions =
-            functions.iter().map(|row| Function { signature: row.get(0), name: row.get(1), arguments: row.get(2) });
+        let functions = functions.iter().map(|row| Function {
+            signature: row.get(0),
+            name: row.get(1),
+            arguments: row.get(2),
+            makes_temporary: row.get(3),
+        });
         let functions = functions.collect();
         let settings = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, 'current_setting\\(\\s*''([^'']+)''', 'g') m \
                         ORDER BY 1";
         let claims =
             "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, '->>?\\s*''(\\w+)''', 'g') m ORDER BY 1";
-        let roles = "SELECT rolname::text FROM pg_roles WHERE rolname <> $1 AND pg_has_role($1, oid, 'MEMBER') \
+        let members = "SELECT rolname::text FROM pg_roles WHERE rolname <> $1 AND pg_has_role($1, oid, 'MEMBER') \
                      AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = $1) ORDER BY 1";
         let values = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, \
                       'current_setting\\([^()]*\\)(?:::\\w+)?\\)?(?:::\\w+)? *= *''([^'']+)''', 'g') m ORDER BY 1 LIMIT 8";
@@ -237,17 +260,18 @@ impl Catalogue {
         let settings = texts(connection, settings).await?;
         let claims = texts(connection, claims).await?;
         let inner = sqlx::AssertSqlSafe(format!(
-            "{TEXTS} SELECT DISTINCT m[1], m[2] FROM text, LATERAL regexp_matches(s, \
+            "{SAID} SELECT DISTINCT m[1], m[2] FROM text, LATERAL regexp_matches(s, \
              '->\\s*''(\\w+)''(?:::text)?\\)*\\s*->>?\\s*''(\\w+)''', 'g') m ORDER BY 1, 2"
         ));
         let inner_claims = sqlx::query_as(inner).fetch_all(&mut *connection).await.map_err(failed())?;
-        let roles = sqlx::query_scalar(roles).bind(role).fetch_all(&mut *connection).await.map_err(failed())?;
-        let objects = Objects::read(connection, role).await?;
-        Ok(Self { relations, functions, settings, claims, inner_claims, flag_values, roles, objects })
+        let roles = sqlx::query_scalar(members).bind(&app.name).fetch_all(&mut *connection).await.map_err(failed())?;
+        let by_role = roles::by_role(connection).await?;
+        let objects = Objects::read(connection, app).await?;
+        Ok(Self { relations, functions, settings, claims, inner_claims, flag_values, roles, objects, by_role })
     }
 }
 
 async fn texts(connection: &mut PgConnection, query: &str) -> Result<Vec<String>, HuntError> {
-    let query = sqlx::AssertSqlSafe(format!("{TEXTS} {query}"));
+    let query = sqlx::AssertSqlSafe(format!("{SAID} {query}"));
     sqlx::query_scalar(query).fetch_all(connection).await.map_err(HuntError::database("look for the tenant's context"))
 }

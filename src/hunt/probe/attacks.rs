@@ -8,9 +8,8 @@ use super::objects::{mixed, pairs};
 use super::probe::{Attack, Look, Oracle, Probe};
 use super::state::{State, request};
 use crate::hunt::catalogue::roles::quote;
-use crate::hunt::catalogue::{Catalogue, Relation};
-use crate::hunt::finding::Severity;
-use crate::hunt::seeding::{Seeded, Tenant, insert_sql, literal};
+use crate::hunt::catalogue::{Catalogue, Function, Relation};
+use crate::hunt::seeding::{Seeded, Tenant, insert_sql, literal, scalar};
 
 /// Tables that are read after an attack.
 const READ_TABLES: usize = 32;
@@ -36,6 +35,7 @@ impl Attacker<'_> {
         all.extend(self.shadows());
         all.extend(self.plans());
         all.extend(self.left_behind());
+        all.extend(self.temporary_tables());
         all
     }
 
@@ -169,7 +169,7 @@ impl Attacker<'_> {
         if self.context.b.is_empty() { vec![] } else { all }
     }
 
-    /// What B leaves on a connection: gone after DISCARD ALL. A temporary table without that is a way of its own.
+    /// What B leaves on a connection is gone after DISCARD ALL.
     fn left_behind(&self) -> Vec<Probe> {
         let tables = self.catalogue.relations.iter().filter(|(id, _)| self.seeded.row(**id, Tenant::B).is_some());
         let Some((table, read)) = tables.filter_map(|(_, table)| Some((table, read_sql(table)?))).next() else {
@@ -188,7 +188,7 @@ impl Attacker<'_> {
             ),
             (
                 "prepared statement of another tenant",
-                format!("PREPARE hunt_left AS {read} -- {}", mark()),
+                format!("PREPARE hunt_left AS {read} /* {} */", mark()),
                 Look::Query("SELECT statement FROM pg_prepared_statements".to_owned()),
             ),
             (
@@ -206,22 +206,35 @@ impl Attacker<'_> {
             let mut probe = self.own.probe(&table.name, verb, "F62");
             probe.title = "what one tenant leaves on a connection can be read by the next";
             probe.state = "own tenant, after DISCARD ALL".to_owned();
-            probe.prepare = [by_b.clone(), vec!["DISCARD ALL".to_owned()]].concat();
+            probe.prepare = [by_b, vec!["DISCARD ALL".to_owned()]].concat();
             probe.refusals = &["42501", "42P01", "34000"];
-            probe.oracle = self.shown(vec![look.clone()]);
-            all.push(probe.clone());
-            if verb == "temporary table of another tenant" {
-                probe.object = "(temporary tables)".to_owned();
-                probe.verb = "SELECT";
-                probe.severity = Severity::Drift;
-                probe.title = "a temporary table outlives the tenant that made it: a pool must DISCARD ALL, \
-                               or the role do without them";
-                probe.state = "own tenant, on a recycled connection without DISCARD ALL".to_owned();
-                probe.prepare = by_b;
-                all.push(probe);
-            }
+            probe.oracle = self.shown(vec![look]);
+            all.push(probe);
         }
         all
+    }
+
+    /// What a function of the schema leaves in a temporary table when B calls it is read by A.
+    fn temporary_tables(&self) -> Vec<Probe> {
+        let makers = self.catalogue.functions.iter().filter(|function| function.makes_temporary);
+        let make = |function: &Function| {
+            let arguments: Vec<String> = function
+                .arguments
+                .iter()
+                .map(|name| format!("{}::{name}", literal(&scalar(name, None, Tenant::B, 0))))
+                .collect();
+            let call = format!("SELECT {}({})", function.name, arguments.join(", "));
+            let mut probe = self.own.probe(&function.signature, "CALL, then SELECT from temporary tables", "F62");
+            probe.title =
+                "what a function leaves in a temporary table can be read by the next tenant on the connection";
+            probe.state = "own tenant, after another on the same connection".to_owned();
+            probe.enter = [self.context.b.clone(), vec![call], self.context.a.clone()].concat();
+            let look = "SELECT query_to_xml('SELECT * FROM ' || c.oid::regclass, true, false, '')::text FROM pg_class AS c \
+                        WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind = 'r'";
+            probe.oracle = self.shown(vec![Look::Query(look.to_owned())]);
+            probe
+        };
+        makers.map(make).collect()
     }
 }
 

@@ -11,7 +11,7 @@ const COMPARED_TABLES: usize = 64;
 
 /// Calls every function with A's, B's and no arguments.
 pub(in crate::hunt) fn calls(catalogue: &Catalogue, seeded: &Seeded, state: &State) -> Vec<Probe> {
-    let rows = rows_of_b(catalogue, seeded);
+    let rows = digest(catalogue, seeded, Tenant::B);
     let mut all = Vec::new();
     for function in &catalogue.functions {
         // Text of B's in an argument would come back as an echo, so keys stand for B.
@@ -39,7 +39,7 @@ pub(in crate::hunt) fn calls(catalogue: &Catalogue, seeded: &Seeded, state: &Sta
                 probe.oracle = Oracle::Shown { looks, foreign: foreign.to_owned() };
                 all.push(probe);
             }
-            if of.is_some() && !rows.is_empty() {
+            if of.is_some() {
                 let mut probe = state.probe(&function.signature, "CALL that writes", "F44");
                 (probe.severity, probe.title) = (Severity::Write, "a function changes another tenant's row");
                 probe.before = vec![format!("SELECT set_config('chaos.rows', ({rows}), true)")];
@@ -53,18 +53,13 @@ pub(in crate::hunt) fn calls(catalogue: &Catalogue, seeded: &Seeded, state: &Sta
     all
 }
 
-/// A digest of all rows of tenant B.
-pub(in crate::hunt) fn rows_of_b(catalogue: &Catalogue, seeded: &Seeded) -> String {
-    let tables = catalogue.relations.iter().filter(|(id, _)| seeded.row(**id, Tenant::B).is_some());
+/// A query for a digest of all rows of a tenant.
+pub(in crate::hunt) fn digest(catalogue: &Catalogue, seeded: &Seeded, of: Tenant) -> String {
+    let tables = catalogue.relations.iter().filter(|(id, _)| seeded.row(**id, of).is_some());
     let rows: Vec<String> = tables
         .take(COMPARED_TABLES)
-        .map(|(_, table)| format!("SELECT t::text FROM {} AS t WHERE t::text ~ '{}'", table.name, Tenant::B.marks()))
+        .map(|(_, table)| format!("SELECT t::text FROM {} AS t WHERE t::text ~ '{}'", table.name, of.marks()))
         .collect();
-    match rows.is_empty() {
-        true => String::new(),
-        false => format!(
-            "SELECT md5(coalesce(string_agg(r, '|' ORDER BY r), '')) FROM ({}) AS q (r)",
-            rows.join(" UNION ALL ")
-        ),
-    }
+    let rows = if rows.is_empty() { "SELECT NULL::text".to_owned() } else { rows.join(" UNION ALL ") };
+    format!("SELECT md5(coalesce(string_agg(r, '|' ORDER BY r), '')) FROM ({rows}) AS q (r)")
 }

@@ -3,8 +3,9 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use crate::hunt::catalogue::roles::quote;
-use crate::hunt::catalogue::{Catalogue, Relation};
+use super::tenant_roles;
+use crate::hunt::catalogue::roles::{AppRole, quote};
+use crate::hunt::catalogue::{Catalogue, Column, Relation};
 use crate::hunt::error::HuntError;
 use crate::hunt::input::config::{Config, fill};
 use crate::hunt::seeding::{Seeded, run};
@@ -30,6 +31,8 @@ pub(in crate::hunt) struct Context {
     pub(in crate::hunt) plain: Option<(String, String)>,
     pub(in crate::hunt) a: Vec<String>,
     pub(in crate::hunt) b: Vec<String>,
+    /// Whether the setting holds JSON.
+    pub(in crate::hunt) as_claims: bool,
     /// Whether a tenant is told by a role that the statements take.
     pub(in crate::hunt) by_role: bool,
     /// What a client may pretend: name, failure mode, statements, and whether tenant A may then be seen.
@@ -38,23 +41,41 @@ pub(in crate::hunt) struct Context {
     pub(in crate::hunt) visible: (usize, usize),
 }
 
+impl Context {
+    fn of(described: &str, a: Vec<String>, b: Vec<String>) -> Self {
+        Self {
+            described: described.to_owned(),
+            setting: None,
+            plain: None,
+            by_role: a.iter().any(|statement| ["ROLE", "AUTHORIZATION"].iter().any(|word| statement.contains(word))),
+            a,
+            b,
+            as_claims: false,
+            forged: vec![],
+            visible: (0, 0),
+        }
+    }
+
+    /// The text of the setting for which policies see this value.
+    pub(in crate::hunt) fn holds(&self, catalogue: &Catalogue, value: &str) -> String {
+        wrap(catalogue, value, self.as_claims)
+    }
+}
+
 /// Finds the context, or takes the configured one.
 pub(in crate::hunt) async fn discover(
     connection: &mut PgConnection,
     catalogue: &Catalogue,
-    seeded: &Seeded,
-    role: &str,
+    seeded: &mut Seeded,
+    app: &AppRole,
     config: &Config,
 ) -> Result<Context, HuntError> {
+    let role = app.name.as_str();
     if let Some(given) = &config.context {
         let enter = |tenant: &crate::hunt::input::config::TenantConfig| {
             given.enter.iter().map(|statement| fill(statement, &tenant.variables)).collect::<Vec<_>>()
         };
-        let described = "as hunt.toml says".to_owned();
-        let (a, b) = (enter(&config.tenants.a), enter(&config.tenants.b));
-        let by_role = a.iter().any(|statement| statement.to_uppercase().contains("ROLE"));
-        let mut context =
-            Context { described, setting: None, plain: None, a, b, by_role, forged: vec![], visible: (0, 0) };
+        let mut context = Context::of("as hunt.toml says", enter(&config.tenants.a), enter(&config.tenants.b));
         context.visible = visible(connection, catalogue, seeded, role, &context.a).await?;
         return Ok(context);
     }
@@ -72,10 +93,17 @@ pub(in crate::hunt) async fn discover(
                     let form = if as_claims { "claims with " } else { "" };
                     let described = format!("setting {setting} holds {form}the value of {source}");
                     let others = candidates(catalogue, seeded).into_iter().map(|(.., of_b)| of_b).collect::<Vec<_>>();
-                    let forged = forged(catalogue, setting, &of_a, &others, as_claims);
-                    let plain = (!as_claims).then(|| (setting.clone(), of_a.clone()));
-                    let setting = Some(setting.clone());
-                    best = Some(Context { described, setting, plain, a, b, by_role: false, forged, visible: seen });
+                    best = Some(Context {
+                        described,
+                        forged: forged(catalogue, setting, &of_a, &others, as_claims),
+                        plain: (!as_claims).then(|| (setting.clone(), of_a.clone())),
+                        setting: Some(setting.clone()),
+                        a,
+                        b,
+                        by_role: false,
+                        as_claims,
+                        visible: seen,
+                    });
                 }
             }
             if best.as_ref().is_some_and(|best| best.visible.0 == best.visible.1) {
@@ -83,12 +111,48 @@ pub(in crate::hunt) async fn discover(
             }
         }
     }
+    if catalogue.by_role && best.as_ref().is_none_or(|best| best.visible.0 < best.visible.1) {
+        let above = best.as_ref().map_or(0, |best| best.visible.0);
+        best = by_role(connection, catalogue, seeded, app, above).await?.or(best);
+    }
     if let Some(best) = best {
         return Ok(best);
     }
-    let visible = visible(connection, catalogue, seeded, role, &[]).await?;
-    let described = "none".to_owned();
-    Ok(Context { described, setting: None, plain: None, a: vec![], b: vec![], by_role: false, forged: vec![], visible })
+    let mut none = Context::of("none", vec![], vec![]);
+    none.visible = visible(connection, catalogue, seeded, role, &[]).await?;
+    Ok(none)
+}
+
+/// Tries every key as the name of a tenant's role, if it shows more tables than `above`. The roles are part of the seed.
+async fn by_role(
+    connection: &mut PgConnection,
+    catalogue: &Catalogue,
+    seeded: &mut Seeded,
+    app: &AppRole,
+    above: usize,
+) -> Result<Option<Context>, HuntError> {
+    let groups = tenant_roles::groups(connection, app).await?;
+    let mut best: Option<(Context, Vec<String>)> = None;
+    for (source, of_a, of_b) in candidates(catalogue, seeded) {
+        let made = [tenant_roles::create(&of_a, &groups, app), tenant_roles::create(&of_b, &groups, app)].concat();
+        for statement in &made {
+            run(connection, statement.clone()).await.map_err(HuntError::database("make a tenant's role"))?;
+        }
+        let enter = |name: &str| tenant_roles::enter(name, &groups, app);
+        let mut context = Context::of(&tenant_roles::described(&source, &groups, app), enter(&of_a), enter(&of_b));
+        context.visible = visible(connection, catalogue, seeded, &app.name, &context.a).await?;
+        let is_whole = context.visible.0 == context.visible.1;
+        if context.visible.0 > best.as_ref().map_or(above, |(best, _)| best.visible.0) {
+            best = Some((context, made));
+        }
+        if is_whole {
+            break;
+        }
+    }
+    Ok(best.map(|(context, made)| {
+        seeded.setup = made;
+        context
+    }))
 }
 
 /// `SET LOCAL` of a setting whose name may have any spelling.
@@ -137,11 +201,16 @@ fn forged(catalogue: &Catalogue, setting: &str, of_a: &str, of_b: &[String], as_
     all
 }
 
+/// Whether a column's value may say who a request is.
+fn says_who(column: &Column) -> bool {
+    column.in_key || column.name.ends_with("_id") || column.base_type == "name"
+}
+
 /// Keys of seeded rows, those first that most tables refer to: (where from, A's, B's).
 fn candidates(catalogue: &Catalogue, seeded: &Seeded) -> Vec<(String, String, String)> {
     let mut found: Vec<(usize, String, String, String)> = Vec::new();
     for (id, relation) in &catalogue.relations {
-        for column in relation.columns.iter().filter(|column| column.in_key || column.name.ends_with("_id")) {
+        for column in relation.columns.iter().filter(|column| says_who(column)) {
             let of = |tenant| {
                 let row = seeded.row(*id, tenant)?;
                 row.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value.clone())

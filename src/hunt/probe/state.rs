@@ -2,6 +2,7 @@
 
 use super::context::{Context, set};
 use super::probe::{Oracle, Probe, REFUSALS};
+use super::tenant_roles;
 use crate::hunt::catalogue::Catalogue;
 use crate::hunt::catalogue::roles::quote;
 use crate::hunt::finding::Severity;
@@ -95,11 +96,15 @@ pub(in crate::hunt) fn states(context: &Context, catalogue: &Catalogue, role: &s
         all.push(after_another.prepare(request(role, b)).enter(a.clone()));
         let switched = State::new("own tenant, switched inside of a transaction", "F58").own();
         all.push(switched.enter([b.clone(), a.clone()].concat()));
-        all.push(State::new("after COMMIT", "F58").prepare(request(role, a)));
+        all.push(State::new("after COMMIT", "F55").prepare(request(role, a)));
+        let reset = [request(role, a), vec!["RESET ALL".to_owned()]].concat();
+        all.push(State::new("after RESET ALL", "F59").prepare(reset));
         all.push(State::new("recycled after another tenant", "F55").prepare(request(role, b)));
         let rolled_back =
             [vec!["SAVEPOINT before_tenant".into()], a.clone(), vec!["ROLLBACK TO SAVEPOINT before_tenant".into()]];
         all.push(State::new("after ROLLBACK TO SAVEPOINT", "F58").enter(rolled_back.concat()));
+        let recycled = State::new("recycled after another tenant, after ROLLBACK TO SAVEPOINT", "F58");
+        all.push(recycled.prepare(request(role, b)).enter(rolled_back.concat()));
     }
     if context.by_role {
         all.push(State::new("after RESET ROLE", "F68").enter([a.clone(), vec!["RESET ROLE".into()]].concat()));
@@ -109,8 +114,9 @@ pub(in crate::hunt) fn states(context: &Context, catalogue: &Catalogue, role: &s
         let then = |statement: String| [of_session.clone(), vec![statement]].concat();
         let name: Vec<String> = setting.split('.').map(quote).collect();
         all.push(State::new("empty", "F18").enter(vec![set(setting, "")]));
-        all.push(State::new("bogus", "F18").enter(vec![set(setting, "cccccccc-cccc-4ccc-8ccc-cccccccccccc")]));
-        all.push(State::new("pattern", "F24").enter(vec![set(setting, "%")]));
+        let held = |value: &str| vec![set(setting, &context.holds(catalogue, value))];
+        all.push(State::new("bogus", "F18").enter(held("cccccccc-cccc-4ccc-8ccc-cccccccccccc")));
+        all.push(State::new("pattern", "F24").enter(held("%")));
         all.push(State::new("after RESET", "F57").prepare(then(format!("RESET {}", name.join(".")))));
         all.push(State::new("after DISCARD ALL", "F59").prepare(then("DISCARD ALL".to_owned())));
     }
@@ -120,7 +126,7 @@ pub(in crate::hunt) fn states(context: &Context, catalogue: &Catalogue, role: &s
     all.extend(flags(context, catalogue));
     let is_own =
         |role: &String| context.by_role && a.iter().chain(b).any(|statement| statement.contains(role.as_str()));
-    for role in catalogue.roles.iter().filter(|role| !is_own(role)) {
+    for role in catalogue.roles.iter().filter(|role| !is_own(role) && !tenant_roles::is_ours(role)) {
         let enter = [a.clone(), vec![format!("SET LOCAL ROLE {}", quote(role))]].concat();
         let state = State::new(&format!("SET ROLE {role}"), "F06").own();
         all.push(State { other_role: true, ..state }.enter(enter));
@@ -128,20 +134,26 @@ pub(in crate::hunt) fn states(context: &Context, catalogue: &Catalogue, role: &s
     all
 }
 
-/// Every setting that the schema reads and that is not the tenant's own, switched on.
-fn flags(context: &Context, catalogue: &Catalogue) -> Vec<State> {
+/// Every setting that the schema reads and that is not the tenant's own, switched on: setting, value.
+fn flag_values<'a>(context: &Context, catalogue: &'a Catalogue) -> Vec<(&'a str, &'a str)> {
     let is_flag = |setting: &&String| !context.a.iter().any(|statement| names(statement, setting));
     let compared = catalogue.flag_values.iter().map(String::as_str);
-    let mut values: Vec<&str> = FLAG_VALUES.into_iter().chain(compared).collect();
-    values.dedup();
-    let mut all = Vec::new();
-    for flag in catalogue.settings.iter().filter(is_flag) {
-        for value in &values {
-            let enter = [context.a.clone(), vec![set(flag, value)]].concat();
-            all.push(State::new(&format!("{flag} = {value}"), "F20").own().enter(enter));
-        }
-    }
-    all
+    let values: Vec<&str> = FLAG_VALUES.into_iter().chain(compared).collect();
+    let flags = catalogue.settings.iter().filter(is_flag);
+    flags.flat_map(|flag| values.iter().map(move |value| (flag.as_str(), *value))).collect()
+}
+
+fn flags(context: &Context, catalogue: &Catalogue) -> Vec<State> {
+    let state = |(flag, value): (&str, &str)| {
+        let enter = [context.a.clone(), vec![set(flag, value)]].concat();
+        State::new(&format!("{flag} = {value}"), "F20").own().enter(enter)
+    };
+    flag_values(context, catalogue).into_iter().map(state).collect()
+}
+
+/// The statements that switch them on.
+pub(in crate::hunt) fn flag_statements(context: &Context, catalogue: &Catalogue) -> Vec<String> {
+    flag_values(context, catalogue).into_iter().map(|(flag, value)| set(flag, value)).collect()
 }
 
 /// Whether a statement names a setting, quoted in its parts or whole.

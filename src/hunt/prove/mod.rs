@@ -4,4 +4,4 @@ mod fix;
 mod reproducer;
 
 pub(in crate::hunt) use fix::{Found, Prover, Schema};
-pub(in crate::hunt) use reproducer::{Ingredients, refresh, script};
+pub(in crate::hunt) use reproducer::{Ingredients, overheard_script, refresh, script};

@@ -6,8 +6,8 @@
 use crate::hunt::catalogue::roles::quote;
 use crate::hunt::catalogue::{Catalogue, Kind};
 use crate::hunt::finding::Finding;
-use crate::hunt::probe::{Attack, Look, Oracle, Probe};
-use crate::hunt::seeding::{Seeded, insert_sql, literal};
+use crate::hunt::probe::{Attack, Look, Oracle, Overheard, Probe};
+use crate::hunt::seeding::{Seeded, Tenant, insert_sql, literal};
 
 /// What a reproducer is made of, beside the finding.
 pub(in crate::hunt) struct Ingredients<'a> {
@@ -30,8 +30,13 @@ pub(in crate::hunt) fn script(finding: &Finding, probe: &Probe, with: &Ingredien
         "\\set ON_ERROR_STOP on".to_owned(),
     ];
     let mut statement = |sql: String| lines.push(format!("{sql};"));
+    if !probe.prepare.is_empty() {
+        // Tenants that are roles must be there before the transaction too.
+        with.seeded.setup.iter().cloned().for_each(&mut statement);
+    }
     probe.prepare.iter().cloned().for_each(&mut statement);
     statement("BEGIN".into());
+    with.seeded.setup.iter().cloned().for_each(&mut statement);
     statement("SET LOCAL session_replication_role = replica".into());
     for (id, _, row) in &with.seeded.rows {
         statement(insert_sql(&with.catalogue.relations[id].name, row));
@@ -42,7 +47,7 @@ pub(in crate::hunt) fn script(finding: &Finding, probe: &Probe, with: &Ingredien
     statement(format!("SET LOCAL SESSION AUTHORIZATION {}", quote(with.role)));
     for sql in &probe.enter {
         // A role that may no longer be taken is a mended leak.
-        statement(match sql.starts_with("SET LOCAL ROLE") {
+        statement(match probe.mode == "F06" && sql.starts_with("SET LOCAL ROLE") {
             true => guarded(sql, &message, &["42501"], None, None),
             false => sql.clone(),
         });
@@ -74,6 +79,63 @@ pub(in crate::hunt) fn script(finding: &Finding, probe: &Probe, with: &Ingredien
         }
     }
     lines.push("ROLLBACK;".to_owned());
+    lines.join("\n") + "\n"
+}
+
+/// The file for a notification that tenant A heard. It is sent at the commit only, so what was seeded is committed and
+/// taken out again by its marks; psql prints notifications among its results, which are looked at.
+pub(in crate::hunt) fn overheard_script(
+    finding: &Finding,
+    heard: &Overheard,
+    with: &Ingredients<'_>,
+    enter: &[String],
+) -> String {
+    let message = format!("{} {}: {}", finding.mode, finding.title, finding.object);
+    let marks = [Tenant::A, Tenant::B, Tenant::Shared].map(Tenant::marks).join("|");
+    let mut lines = vec![
+        format!("-- {message}"),
+        "-- psql -v ON_ERROR_STOP=1 -f THIS_FILE, as superuser on a database with the schema and no rows.".to_owned(),
+        "-- Fails (exit 3) while the leak is there, passes once it is mended. Takes out the rows that it has put in."
+            .to_owned(),
+        "\\set ON_ERROR_STOP on".to_owned(),
+    ];
+    let mut statement = |sql: String| lines.push(format!("{sql};"));
+    statement("BEGIN".into());
+    with.seeded.setup.iter().cloned().for_each(&mut statement);
+    statement("SET LOCAL session_replication_role = replica".into());
+    for (id, _, row) in &with.seeded.rows {
+        statement(insert_sql(&with.catalogue.relations[id].name, row));
+    }
+    statement("SET LOCAL session_replication_role = origin".into());
+    with.setup.iter().cloned().for_each(&mut statement);
+    statement("COMMIT".into());
+    heard.before.iter().cloned().for_each(&mut statement);
+    statement(format!("SET SESSION AUTHORIZATION {}", quote(with.role)));
+    statement(format!("LISTEN {}", quote(&heard.channel)));
+    statement("RESET SESSION AUTHORIZATION".into());
+    lines.push("\\set file `mktemp`\n\\o :file".to_owned());
+    let mut statement = |sql: String| lines.push(format!("{sql};"));
+    statement("BEGIN".into());
+    statement(format!("SET LOCAL SESSION AUTHORIZATION {}", quote(with.role)));
+    enter.iter().cloned().for_each(&mut statement);
+    statement(heard.statement.clone());
+    statement("COMMIT".into());
+    statement("SELECT 1".into());
+    lines.push("\\o".to_owned());
+    let mut statement = |sql: String| lines.push(format!("{sql};"));
+    statement("UNLISTEN *".into());
+    statement("BEGIN".into());
+    statement("SET LOCAL session_replication_role = replica".into());
+    let tables: std::collections::BTreeSet<i64> = with.seeded.rows.iter().map(|(id, ..)| *id).collect();
+    for id in tables {
+        statement(format!("DELETE FROM {} AS t WHERE t::text ~ '{marks}'", with.catalogue.relations[&id].name));
+    }
+    statement("COMMIT".into());
+    lines.push("\\set seen `cat :'file'`\n\\set gone `rm -f :'file'`".to_owned());
+    let pattern = format!("Asynchronous notification[^\n]*({})", Tenant::B.marks());
+    lines.push(format!("SELECT :'seen' ~ {} AS leaks \\gset\n\\if :leaks", literal(&pattern)));
+    lines.push(raise(&message));
+    lines.push("\\endif".to_owned());
     lines.join("\n") + "\n"
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::price::HuntPrice;
 use crate::hunt::finding::{Finding, Severity, Status};
+use crate::hunt::search::Search;
 use crate::stats::Observed;
 
 /// Confidence of the bound is one minus this.
@@ -24,6 +25,8 @@ pub struct HuntReport {
     pub coverage: Coverage,
     /// What silence is worth.
     pub bound: Bound,
+    /// What the search beside the fixed probes did.
+    pub search: Search,
     /// What the confirmed leaks cost together: one loss, whatever their number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<HuntPrice>,
@@ -34,8 +37,10 @@ pub struct HuntReport {
 /// How the schema was understood.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Discovered {
-    /// Role that the probes ran as.
+    /// Role that the probes connected as.
     pub app_role: String,
+    /// Whose rights a request has: that role's own, or those of a role that it takes.
+    pub acts_as: String,
     /// Roles that were taken into account, best first.
     pub app_role_candidates: Vec<String>,
     /// How a request says who it is.

@@ -89,6 +89,15 @@ fn summary(report: &HuntReport) -> Vec<String> {
         format!("at most {:.2}% of probes like these leak (exact, 95%)", report.bound.upper * 100.0),
         format!("{confirmed} confirmed findings, {} static ones", report.findings.len() - confirmed),
     ];
+    let search = &report.search;
+    let cut = search.cut.as_ref().map(|why| format!(" (cut: {why})")).unwrap_or_default();
+    lines.push(format!(
+        "search with seed {}: {} of {} sequences played{cut}, {} violations",
+        search.seed,
+        search.played,
+        search.wanted,
+        search.sequences.len()
+    ));
     if let Some(price) = &report.price {
         lines.push(format!("the confirmed leaks cost {} if somebody uses them: {}", price.cost, price.basis));
     }

@@ -28,6 +28,8 @@ type Cells = Vec<(String, String)>;
 /// What was seeded.
 #[derive(Debug, Default)]
 pub(in crate::hunt) struct Seeded {
+    /// What was made before the rows: tenants' roles.
+    pub(in crate::hunt) setup: Vec<String>,
     /// The INSERT of each tenant's row, by relation, in the order in which they were applied.
     pub(in crate::hunt) rows: Vec<(i64, Tenant, Cells)>,
     /// Why a relation has no rows, by relation.

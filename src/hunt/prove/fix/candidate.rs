@@ -16,27 +16,27 @@ pub(super) struct Candidate {
     pub(super) sql: Vec<String>,
     /// Whether it takes a right from the application: what it could do to the object it need not be able to do then.
     pub(super) takes_right: bool,
-    /// What undoes it, if it must be committed to be tried.
-    pub(super) undo: Option<Vec<String>>,
 }
 
 impl Candidate {
     fn keeps<const N: usize>(sql: [String; N]) -> Self {
-        Self { sql: sql.to_vec(), takes_right: false, undo: None }
+        Self { sql: sql.to_vec(), takes_right: false }
     }
 
     fn takes(sql: String) -> Self {
-        Self { sql: vec![sql], takes_right: true, undo: None }
+        Self { sql: vec![sql], takes_right: true }
     }
 }
 
 /// The candidates for a finding; `rule` is what a static rule suggests.
 pub(super) fn candidates(schema: &Schema<'_>, finding: &Finding, rule: Option<&str>) -> Vec<Candidate> {
     let objects = &schema.catalogue.objects;
-    let role = quote(schema.role);
+    let role = quote(&schema.app.acts_as);
     let mut all: Vec<Candidate> = rule.and_then(executable).into_iter().collect();
     match finding.mode.as_str() {
-        "F05" => all.push(Candidate::keeps([format!("ALTER ROLE {role} NOSUPERUSER NOBYPASSRLS")])),
+        "F05" => {
+            all.push(Candidate::keeps([format!("ALTER ROLE {} NOSUPERUSER NOBYPASSRLS", quote(&schema.app.name))]))
+        }
         "F06" => {
             for (group, member) in &objects.memberships {
                 all.push(Candidate::takes(format!("REVOKE {} FROM {}", quote(group), quote(member))));
@@ -52,12 +52,12 @@ pub(super) fn candidates(schema: &Schema<'_>, finding: &Finding, rule: Option<&s
             let sql = open.map(|helper| {
                 format!("ALTER FUNCTION {} SET search_path = {}, pg_temp", helper.signature, quote(&helper.schema))
             });
-            all.push(Candidate { sql: sql.collect(), takes_right: false, undo: None });
+            all.push(Candidate { sql: sql.collect(), takes_right: false });
         }
         "F29" => {
             let immutable = objects.helpers.iter().filter(|helper| helper.immutable);
             let sql = immutable.map(|helper| format!("ALTER FUNCTION {} STABLE", helper.signature));
-            all.push(Candidate { sql: sql.collect(), takes_right: false, undo: None });
+            all.push(Candidate { sql: sql.collect(), takes_right: false });
         }
         "F44" => {
             let function = &finding.object;
@@ -72,16 +72,10 @@ pub(super) fn candidates(schema: &Schema<'_>, finding: &Finding, rule: Option<&s
         "F52" if objects.sequences.iter().any(|sequence| sequence.name == finding.object) => {
             all.push(Candidate::takes(format!("REVOKE ALL ON SEQUENCE {} FROM PUBLIC, {role}", finding.object)));
         }
-        "F62" => {
-            let change = |verb: &str, to: &str| {
-                format!(
-                    "DO $fix$ BEGIN EXECUTE format('{verb} TEMPORARY ON DATABASE %I {to} PUBLIC', current_database()); \
-                     END $fix$"
-                )
-            };
-            let undo = Some(vec![change("GRANT", "TO")]);
-            all.push(Candidate { sql: vec![change("REVOKE", "FROM")], takes_right: true, undo });
-        }
+        "F62" => all.push(Candidate::takes(
+            "DO $fix$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $fix$"
+                .to_owned(),
+        )),
         _ => {}
     }
     let relation = schema.catalogue.relations.iter().find(|(_, relation)| relation.name == finding.object);
@@ -107,11 +101,11 @@ fn executable(fix: &str) -> Option<Candidate> {
     let usable = !sql.is_empty() && !sql.starts_with("--") && !sql.contains("/*");
     let statements = sql.split(';').map(str::trim).filter(|statement| !statement.is_empty());
     let takes_right = sql.contains("REVOKE");
-    usable.then(|| Candidate { sql: statements.map(str::to_owned).collect(), takes_right, undo: None })
+    usable.then(|| Candidate { sql: statements.map(str::to_owned).collect(), takes_right })
 }
 
 fn for_relation(schema: &Schema<'_>, id: i64, relation: &Relation, finding: &Finding) -> Vec<Candidate> {
-    let (name, role) = (&relation.name, quote(schema.role));
+    let (name, role) = (&relation.name, quote(&schema.app.acts_as));
     let (command, right) = command(finding.verb.as_deref());
     let mut all = Vec::new();
     match relation.kind {
@@ -120,7 +114,7 @@ fn for_relation(schema: &Schema<'_>, id: i64, relation: &Relation, finding: &Fin
             all.push(Candidate::keeps([invoker(name)]));
             let below: Vec<String> = views_below(schema, id).iter().map(|view| invoker(view)).collect();
             if !below.is_empty() {
-                all.push(Candidate { sql: [vec![invoker(name)], below].concat(), takes_right: false, undo: None });
+                all.push(Candidate { sql: [vec![invoker(name)], below].concat(), takes_right: false });
             }
             all.push(Candidate::keeps([format!("ALTER VIEW {name} SET (security_barrier = on)")]));
         }
@@ -136,7 +130,7 @@ fn for_relation(schema: &Schema<'_>, id: i64, relation: &Relation, finding: &Fin
             for condition in conditions(schema, id) {
                 let policy =
                     format!("CREATE POLICY tenant_isolation ON {name} USING ({condition}) WITH CHECK ({condition})");
-                all.push(Candidate { sql: [on.to_vec(), vec![policy]].concat(), takes_right: false, undo: None });
+                all.push(Candidate { sql: [on.to_vec(), vec![policy]].concat(), takes_right: false });
             }
         }
         Kind::Table | Kind::Partition | Kind::Child => all.extend(for_policies(schema, id, name, command)),

@@ -29,7 +29,7 @@ pub(super) fn composite_reference(schema: &Schema<'_>, id: i64, finding: &Findin
     // One finding may be about more than one key.
     if all.len() > 1 {
         let sql = all.iter().flat_map(|candidate: &Candidate| candidate.sql.clone()).collect();
-        all.push(Candidate { sql, takes_right: false, undo: None });
+        all.push(Candidate { sql, takes_right: false });
     }
     all
 }
@@ -60,7 +60,7 @@ fn with_tenant(schema: &Schema<'_>, child: &Relation, key: &ForeignKey) -> Optio
         parent.name,
         list(&referred)
     ));
-    Some(Candidate { sql, takes_right: false, undo: None })
+    Some(Candidate { sql, takes_right: false })
 }
 
 /// Each unique key of the table with the tenant's column.
@@ -85,11 +85,11 @@ pub(super) fn composite_unique(schema: &Schema<'_>, id: i64) -> Vec<Candidate> {
                 ]
             }
         };
-        all.push(Candidate { sql, takes_right: false, undo: None });
+        all.push(Candidate { sql, takes_right: false });
     }
     if all.len() > 1 {
         let sql = all.iter().flat_map(|candidate: &Candidate| candidate.sql.clone()).collect();
-        all.push(Candidate { sql, takes_right: false, undo: None });
+        all.push(Candidate { sql, takes_right: false });
     }
     all
 }

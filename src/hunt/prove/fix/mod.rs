@@ -7,6 +7,7 @@ mod keys;
 mod trial;
 
 use crate::hunt::catalogue::Catalogue;
+use crate::hunt::catalogue::roles::AppRole;
 use crate::hunt::probe::context::Context;
 use crate::hunt::seeding::{Seeded, Tenancy};
 
@@ -19,5 +20,5 @@ pub(in crate::hunt) struct Schema<'a> {
     pub(in crate::hunt) tenancy: &'a Tenancy,
     pub(in crate::hunt) seeded: &'a Seeded,
     pub(in crate::hunt) context: &'a Context,
-    pub(in crate::hunt) role: &'a str,
+    pub(in crate::hunt) app: &'a AppRole,
 }

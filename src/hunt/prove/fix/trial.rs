@@ -105,9 +105,6 @@ impl<'a> Prover<'a> {
         controls: &[Probe],
         still: Option<(&Finding, &[String])>,
     ) -> Result<Result<(), Rejected>, HuntError> {
-        if let (Some(undo), Some(probe)) = (&candidate.undo, probe) {
-            return self.committed_trial(candidate, undo, probe, controls).await;
-        }
         let trouble = || HuntError::database("try a fix");
         // What a connection already knows of a tenant would change what a fresh one sees.
         if probe.is_some_and(|probe| probe.fresh) {
@@ -151,7 +148,7 @@ impl<'a> Prover<'a> {
             }
         }
         if let Some((finding, tenant_columns)) = still {
-            if audit::still_hits(&mut self.connection, self.schema.role, tenant_columns, finding).await? {
+            if audit::still_hits(&mut self.connection, self.schema.app, tenant_columns, finding).await? {
                 return Ok(Err("the rule still hits".to_owned()));
             }
         }
@@ -167,40 +164,10 @@ impl<'a> Prover<'a> {
     }
 
     async fn again(&mut self, probe: &Probe) -> Result<Seen, HuntError> {
-        let seen = probe.inside(&mut self.connection, self.schema.role, self.notices).await;
+        let seen = probe.inside(&mut self.connection, &self.schema.app.name, self.notices).await;
         let back = "ROLLBACK TO SAVEPOINT hunt_fix".to_owned();
         run(&mut self.connection, back).await.map_err(HuntError::database("try a fix"))?;
         Ok(seen)
-    }
-
-    /// For what must be in force before the transaction begins.
-    async fn committed_trial(
-        &mut self,
-        candidate: &Candidate,
-        undo: &[String],
-        probe: &Probe,
-        controls: &[Probe],
-    ) -> Result<Result<(), Rejected>, HuntError> {
-        let trouble = || HuntError::database("try a fix");
-        for statement in &candidate.sql {
-            run(&mut self.connection, statement.clone()).await.map_err(trouble())?;
-        }
-        let mut result = Ok(());
-        for (at, probe) in std::iter::once(probe).chain(controls).enumerate() {
-            let seen = probe.run(&mut self.connection, self.schema.role, self.notices).await?;
-            match (at, seen.evidence(), &seen.error) {
-                (0, Some(evidence), _) => result = Err(format!("the leak is still there: {evidence}")),
-                (0, None, Some(error)) if !is_answered(probe, error) => result = Err(said(error)),
-                (1.., _, Some(error)) => {
-                    result = Err(format!("tenant A could no longer {}: {}", probe.verb, said(error)))
-                }
-                _ => {}
-            }
-        }
-        for statement in undo {
-            run(&mut self.connection, statement.clone()).await.map_err(trouble())?;
-        }
-        Ok(result)
     }
 }
 
