@@ -3,6 +3,7 @@
 mod grid;
 mod machine;
 mod model;
+mod price;
 mod render;
 
 pub use grid::grid;
@@ -11,4 +12,6 @@ pub(in crate::hunt) use model::bound;
 pub use model::{
     Bound, Cell, Coverage, Discovered, HuntReport, HuntVerdict, NotTested, Outcome, config_schema, json_schema,
 };
+pub use price::HuntPrice;
+pub(in crate::hunt) use price::price;
 pub use render::{json, markdown, terminal};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::hunt::catalogue::{Catalogue, Column};
+use crate::hunt::catalogue::{Catalogue, Column, NULL};
 
 /// The two tenants of a hunt, and nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,8 +173,11 @@ pub(in crate::hunt) fn scalar(type_name: &str, length: Option<i32>, of: Tenant, 
     }
 }
 
-/// A quoted SQL literal.
+/// A quoted SQL literal, or NULL.
 pub(in crate::hunt) fn literal(text: &str) -> String {
+    if text == NULL {
+        return "NULL".to_owned();
+    }
     match text.contains('\\') {
         true => format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
         false => format!("'{}'", text.replace('\'', "''")),
@@ -208,6 +211,7 @@ mod tests {
     #[test]
     fn literals_are_quoted() {
         assert_eq!(literal("a'b"), "'a''b'");
+        assert_eq!((literal(NULL), literal("NULL")), ("NULL".to_owned(), "'NULL'".to_owned()));
         assert_eq!(literal("\\x'"), "E'\\\\x'''");
     }
 }
