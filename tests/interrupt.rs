@@ -49,16 +49,19 @@ pool.hold = { connections = 2 }
 always = ["leaked_rows == 0"]
 "#;
 
+/// The same behind a pooler, which is then one more process that must not be left.
+const POOLED: &str = "[stack]\npooler = \"pgbouncer-transaction\"\n\n[load]";
+
 /// A machine of its own, as far as the harness can tell: nothing else runs in its temporary folder.
 struct Machine {
     folder: tempfile::TempDir,
 }
 
 impl Machine {
-    fn new() -> Self {
+    fn new(scenario: &str) -> Self {
         let open = std::fs::Permissions::from_mode(0o755);
         let folder = tempfile::Builder::new().permissions(open).tempdir().unwrap();
-        std::fs::write(folder.path().join("short.toml"), SCENARIO).unwrap();
+        std::fs::write(folder.path().join("short.toml"), scenario).unwrap();
         std::fs::create_dir(folder.path().join("tmp")).unwrap();
         Self { folder }
     }
@@ -117,8 +120,8 @@ fn signal_at(run: &mut Child, moment: &str, signal: Signal) -> String {
     said
 }
 
-fn interrupted(moment: &str, signal: Signal) {
-    let machine = Machine::new();
+fn interrupted(scenario: &str, moment: &str, signal: Signal) {
+    let machine = Machine::new(scenario);
     let begun = Instant::now();
     let mut run = machine.run();
     let said = signal_at(&mut run, moment, signal);
@@ -156,7 +159,7 @@ fn journal_still_says_what_was_seen(machine: &Machine, moment: &str, case: &str)
 
 fn at_every_moment(signal: Signal) {
     for moment in MOMENTS {
-        interrupted(moment, signal);
+        interrupted(SCENARIO, moment, signal);
     }
 }
 
@@ -176,4 +179,16 @@ fn a_termination_in_any_phase_leaves_nothing() {
 #[test]
 fn after_a_kill_in_any_phase_clean_leaves_nothing() {
     at_every_moment(Signal::SIGKILL);
+}
+
+/// A pooler is undone like a server, by an interrupt and after a kill -9.
+#[test]
+fn a_pooler_is_not_left() {
+    let scenario = SCENARIO.replace("[load]", POOLED);
+    assert_ne!(scenario, SCENARIO);
+    for (moment, signal) in
+        [(": provisioning", Signal::SIGKILL), (": inject", Signal::SIGKILL), (": inject", Signal::SIGINT)]
+    {
+        interrupted(&scenario, moment, signal);
+    }
 }

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, Row};
 use tenant_chaos::scenario::{self, Layer, PoolSpec};
-use tenant_chaos::tenancy::{Tenancy, TenancyOptions, Tenant, with_tenant};
+use tenant_chaos::tenancy::{Behind, Tenancy, TenancyOptions, Tenant, with_tenant};
 use uuid::Uuid;
 
 use super::design::{Operation, Policy, Travel};
@@ -36,6 +36,7 @@ impl Session {
         let wait = Duration::from_secs(10);
         let tenancy = Tenancy::new(TenancyOptions {
             connect: connect.clone(),
+            behind: Behind::Server,
             pool: PoolSpec { size: 1, acquire_timeout: wait, bulkheads: BTreeMap::new() },
             defence: BTreeSet::from([Layer::Guard, Layer::Rls, Layer::Monitor]),
             defects: BTreeSet::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::audit::{audit, tenant_columns};
 use super::catalogue::roles::AppRole;
@@ -17,7 +17,7 @@ use super::probe::{context, listen};
 use super::prove::{Found, Prover, Schema, refresh};
 use super::report::{Coverage, Discovered, HuntReport, bound, price};
 use super::search::{Ground, Searcher};
-use super::seeding::{Tenancy, Tenant, run, said, seed};
+use super::seeding::{Tenancy, Tenant, literal, run, said, seed};
 use crate::business_metrics::Assumptions;
 use crate::stack::Server;
 
@@ -104,6 +104,9 @@ pub async fn hunt_with(
     let clone = clone_of(server, &applied.database, "search").await?;
     let fix_clone = clone_of(server, &applied.database, "fix").await?;
 
+    let defaults = login_defaults(server, role).await?;
+    let setup = [setup, as_at_login(role, &defaults)].concat();
+
     let known = Known {
         catalogue: &catalogue,
         tenancy: &tenancy,
@@ -113,7 +116,12 @@ pub async fn hunt_with(
         role,
         setup: &setup,
     };
-    let (connection, fresh) = (connect(server, &applied.database).await?, connect(server, &applied.database).await?);
+    let connect_as_login = || async {
+        let options = server.admin(&applied.database).options(defaults.clone());
+        let connection = PgConnection::connect_with(&options).await;
+        connection.map_err(HuntError::database("connect to the new database"))
+    };
+    let (connection, fresh) = (connect_as_login().await?, connect_as_login().await?);
     let mut hunter = Hunter::new(known, connection, fresh, probes_end);
     hunter.probe_all().await?;
     hunter.pooled(&server.admin(&applied.database)).await?;
@@ -217,6 +225,30 @@ async fn line(server: &Server, database: &str) -> Result<PgConnection, HuntError
     let settings = [("statement_timeout", "5s"), ("lock_timeout", "50ms"), ("plan_cache_mode", "force_generic_plan")];
     let options = server.admin(database).options(settings);
     PgConnection::connect_with(&options).await.map_err(HuntError::database("connect to the clone"))
+}
+
+/// Settings with which a role's own sessions begin: name, value. Only those that a schema can have made up, with a dot:
+/// the server's own need rights, or say how it works.
+const LOGIN_DEFAULTS: &str = "SELECT split_part(x, '=', 1) AS name, substr(x, strpos(x, '=') + 1) AS value \
+                              FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole \
+                              CROSS JOIN unnest(s.setconfig) x \
+                              WHERE s.setdatabase = 0 AND split_part(x, '=', 1) LIKE '%.%' AND r.rolname = ";
+
+/// The probes' sessions are the administrator's, so they are told what the role's would begin with.
+async fn login_defaults(server: &Server, role: &str) -> Result<Vec<(String, String)>, HuntError> {
+    let mut admin = connect(server, "postgres").await?;
+    let query = format!("{LOGIN_DEFAULTS}{}", literal(role));
+    let found = sqlx::query_as(AssertSqlSafe(query)).fetch_all(&mut admin).await;
+    found.map_err(HuntError::database("read the role's defaults"))
+}
+
+/// The same for a reproducer, as the role's defaults are when it runs.
+fn as_at_login(role: &str, defaults: &[(String, String)]) -> Vec<String> {
+    let statement = format!(
+        "DO $hunt$ BEGIN PERFORM set_config(name, value, true) FROM ({LOGIN_DEFAULTS}{}) AS d; END $hunt$",
+        literal(role)
+    );
+    defaults.first().map(|_| statement).into_iter().collect()
 }
 
 /// A copy of a database that nobody is connected to.

@@ -75,6 +75,7 @@ impl<'a> Hunter<'a> {
         for (id, relation) in &catalogue.relations {
             let is_table = matches!(relation.kind, Kind::Table | Kind::Child | Kind::Partition);
             if is_table && !tenancy.owned.contains(id) {
+                self.shared(*id, &own).await?;
                 continue;
             }
             self.reads(*id, &states).await?;
@@ -162,6 +163,19 @@ impl<'a> Hunter<'a> {
             self.attack(probe, &Control::Works, None).await?;
         }
         Ok(())
+    }
+
+    /// Reads a table that belongs to nobody: what a trigger or a function has copied there is a tenant's all the same.
+    async fn shared(&mut self, id: i64, own: &State) -> Result<(), HuntError> {
+        let Some(mut probe) = probe::read(self.known.catalogue, id, own, self.role_is_exempt) else { return Ok(()) };
+        if !self.role_is_exempt {
+            (probe.mode, probe.title) = ("F13", "a table that belongs to nobody shows another tenant's data");
+        }
+        let control = match self.known.seeded.failed.get(&id) {
+            Some(why) => Control::Fails(why.clone()),
+            None => Control::Works,
+        };
+        self.attack(probe, &control, None).await
     }
 
     async fn run(&mut self, probe: &Probe) -> Result<Seen, HuntError> {

@@ -1,7 +1,7 @@
 //! What a scenario could cost before it has run: its faults and planted bugs at their full extent.
 
-use crate::business_metrics::{AnchoredBreach, Assumptions, MicroDollars, Outage, SlaSchedule};
-use crate::scenario::{Defect, FaultAction, Scenario, WireFault};
+use crate::business_metrics::{Assumptions, BreachModel, MicroDollars, Outage, SlaSchedule};
+use crate::scenario::{Defect, FaultAction, OnStatement, Scenario, WireFault};
 
 use super::model::usd;
 use super::scale::Scale;
@@ -29,7 +29,7 @@ pub fn worst_case(scenario: &Scenario, assumptions: &Assumptions) -> WorstCase {
     let (mut customer, mut vendor) = (MicroDollars::ZERO, MicroDollars::ZERO);
     let mut parts = Vec::new();
     if exposes {
-        let model = AnchoredBreach::of(&point);
+        let model = BreachModel::of(&point);
         let records = scale.business() as f64 * scale.records_per_tenant() as f64;
         vendor += usd(model.median(records));
         let formula = model.formula(&number(records));
@@ -64,15 +64,19 @@ fn can_expose(scenario: &Scenario) -> bool {
     let drops = scenario.faults.iter().any(|fault| match &fault.action {
         FaultAction::ContextDrop { .. } => true,
         FaultAction::Wire(fault) => {
-            matches!(fault, WireFault::DropContext | WireFault::Swallow | WireFault::Reorder)
+            use OnStatement::{Reorder, Swallow};
+            matches!(fault, WireFault::DropContext | WireFault::Statement(Swallow | Reorder))
         }
         _ => false,
     });
     let spills = scenario.stack.defects.iter().any(|defect| match defect {
         Defect::NoBulkhead | Defect::LeakOnError | Defect::AckWithoutCommit | Defect::BlindRetry => false,
+        Defect::KeptStatements => false,
         Defect::SessionSet
         | Defect::SetOutsideTransaction
         | Defect::SwallowedReset
+        | Defect::SetOnCheckout
+        | Defect::PoolerResetOff
         | Defect::FailOpenPolicy
         | Defect::OwnerAsApp
         | Defect::BypassrlsRole
@@ -85,14 +89,17 @@ fn can_expose(scenario: &Scenario) -> bool {
 
 /// Whether something in the scenario is about requests that fail. A dropped context can refuse every request.
 fn can_stop(scenario: &Scenario) -> bool {
-    !scenario.faults.is_empty() || scenario.stack.defects.contains(&Defect::LeakOnError)
+    let stops = |defect: &Defect| matches!(defect, Defect::LeakOnError | Defect::KeptStatements);
+    !scenario.faults.is_empty() || scenario.stack.defects.iter().any(stops)
 }
 
 fn spoils_writes(scenario: &Scenario) -> bool {
     let spoils = |defect: &Defect| matches!(defect, Defect::AckWithoutCommit | Defect::BlindRetry);
     let on_the_wire = |fault: &FaultAction| {
-        use WireFault::{CutStatement, Duplicate, Reorder, Swallow};
-        matches!(fault, FaultAction::Wire(CutStatement { .. } | Duplicate | Reorder | Swallow))
+        use OnStatement::{CutAfterReply, CutBefore, Duplicate, Reorder, Swallow};
+        let verbs =
+            |verb: &OnStatement| matches!(verb, CutAfterReply(_) | CutBefore(_) | Duplicate | Reorder | Swallow);
+        matches!(fault, FaultAction::Wire(WireFault::Statement(verb)) if verbs(verb))
     };
     scenario.stack.defects.iter().any(spoils) || scenario.faults.iter().any(|fault| on_the_wire(&fault.action))
 }

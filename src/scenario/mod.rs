@@ -23,6 +23,6 @@ pub(crate) use quantity::length;
 pub use reference::reference;
 pub use schema::json_schema;
 pub use vocabulary::*;
-pub use wire_fault::WireFault;
+pub use wire_fault::{OnLink, OnStatement, WireFault};
 
 pub use crate::diagnostics::Diagnostics;

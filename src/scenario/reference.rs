@@ -6,14 +6,14 @@ use super::check::expect::{Grain, grain, needs_alone};
 use super::condition::{ErrorKind, Metric, Unit};
 use super::model::{Phase, Tier};
 use super::vocabulary::{
-    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, Operation, ServerUse, StatementKind,
-    Word, spellings,
+    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, Operation, Pooler, ServerUse,
+    StatementKind, Word, spellings,
 };
 use super::wire::{self, Decode, Key, Need};
 
 const PROSE: &str = include_str!("reference.md");
 /// The keys of a fault that name what it does.
-const FAMILIES: [&str; 5] = ["context", "pool", "flood", "network", "protocol"];
+const FAMILIES: [&str; 6] = ["context", "pool", "pooler", "flood", "network", "protocol"];
 
 /// The reference of scenario files in Markdown, as committed at `docs/scenario-format.md`.
 pub fn reference() -> String {
@@ -51,6 +51,7 @@ fn filled(marker: &str) -> Option<String> {
         ("words", "context-layer") => words::<ContextLayer>("`layer`"),
         ("words", "layer") => words::<Layer>("layer"),
         ("words", "defect") => words::<Defect>("defect"),
+        ("words", "pooler") => words::<Pooler>("`pooler`"),
         ("words", "server") => words::<ServerUse>("`server`"),
         ("words", "operation") => words::<Operation>("operation"),
         ("words", "statement") => words::<StatementKind>("`statement`, `after`"),

@@ -1,5 +1,7 @@
 //! A running server, whoever provides it.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
@@ -9,9 +11,10 @@ use super::databases::{Databases, connect};
 use super::error::StackError;
 use super::fleet::SeedProgress;
 use super::options::StackOptions;
+use super::pooler::{Pooler, Settings};
 use super::provider::{Provided, provide};
 use super::roles::{LoginRole, Roles};
-use crate::scenario::Fleet;
+use crate::scenario::{Defect, Fleet, PoolerSpec};
 
 /// Dropping a run's databases may take this long before the server is stopped all the same.
 const DROP_LIMIT: Duration = Duration::from_secs(20);
@@ -24,6 +27,7 @@ pub struct Server {
     provider: &'static str,
     why: String,
     version: String,
+    pgbouncer: Option<PathBuf>,
     keep: bool,
 }
 
@@ -41,7 +45,8 @@ impl Server {
         match prepare(&admin, &run, postgres).await {
             Ok((databases, version)) => {
                 let provided = Mutex::new(Some(provided));
-                Ok(Self { provided, databases, admin, provider, why, version, keep: options.keep })
+                let (pgbouncer, keep) = (options.pgbouncer.clone(), options.keep);
+                Ok(Self { provided, databases, admin, provider, why, version, pgbouncer, keep })
             }
             Err(error) => {
                 provided.stop().await?;
@@ -78,6 +83,32 @@ impl Server {
     /// A connection to one database as one of the run's roles.
     pub fn connect_as(&self, role: LoginRole, database: &str) -> PgConnectOptions {
         self.databases.roles().connect(self.admin.clone(), role).database(database)
+    }
+
+    /// The name of one of the run's roles.
+    pub fn name_of(&self, role: LoginRole) -> String {
+        self.databases.roles().login(role).0
+    }
+
+    /// Starts a pooler in front of one database for one role; of the defects it plants those that are a
+    /// pooler's.
+    ///
+    /// # Errors
+    /// [`StackError::Provider`] with the command that mends it, if there is no PgBouncer.
+    pub async fn start_pooler(
+        &self,
+        role: LoginRole,
+        database: &str,
+        spec: PoolerSpec,
+        defects: &BTreeSet<Defect>,
+    ) -> Result<Pooler, StackError> {
+        let (user, password) = self.databases.roles().login(role);
+        let settings = Settings { database: database.to_owned(), user, password, spec, defects: defects.clone() };
+        let place = match self.provided.lock().await.as_ref() {
+            Some(provided) => provided.place_for_a_pooler(),
+            None => return Err(StackError::Provider("the server is stopped".into())),
+        };
+        Pooler::start(place, settings, self.pgbouncer.as_deref()).await
     }
 
     /// A fresh database with the reference schema and a fleet; `label` goes into its name. The first call for a fleet

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 
+use super::backends::Backends;
 use super::bulkhead::{BulkheadPermit, Bulkheads};
-use super::connection::{Connector, PooledConnection, TenantPool};
+use super::connection::{Behind, Connector, PooledConnection, TenantPool};
 use super::error::TenancyError;
 use super::hook::Hooks;
 use super::monitor::Monitor;
@@ -19,6 +20,8 @@ use crate::scenario::{Defect, Layer, Operation, PoolSpec, Tier};
 pub struct TenancyOptions {
     /// Where to connect, as which role.
     pub connect: PgConnectOptions,
+    /// What is there.
+    pub behind: Behind,
     /// The pool.
     pub pool: PoolSpec,
     /// Layers of defence that are on.
@@ -32,6 +35,8 @@ pub struct TenancyOptions {
 /// The reference multi-tenant runtime.
 pub struct Tenancy {
     pool: TenantPool,
+    behind: Behind,
+    backends: Backends,
     bulkheads: Bulkheads,
     hooks: Hooks,
     monitor: Monitor,
@@ -46,14 +51,15 @@ impl Tenancy {
     /// # Errors
     /// [`TenancyError::Setup`] if the pool cannot be built.
     pub fn new(options: TenancyOptions) -> Result<Arc<Self>, TenancyError> {
-        let TenancyOptions { connect, pool: spec, defence, defects, statement_timeout } = options;
-        let pool = TenantPool::new(Connector::new(connect, statement_timeout), spec.size, spec.acquire_timeout)?;
+        let TenancyOptions { connect, behind, pool: spec, defence, defects, statement_timeout } = options;
+        let connector = Connector::new(connect, statement_timeout, behind);
+        let pool = TenantPool::new(connector, spec.size, spec.acquire_timeout)?;
         let bulkheads = match defects.contains(&Defect::NoBulkhead) {
             true => Bulkheads::default(),
             false => Bulkheads::of(&spec.bulkheads, spec.size),
         };
-        let (hooks, monitor, graveyard) = Default::default();
-        Ok(Arc::new(Self { pool, bulkheads, hooks, monitor, defence, defects, graveyard }))
+        let (backends, hooks, monitor, graveyard) = Default::default();
+        Ok(Arc::new(Self { pool, behind, backends, bulkheads, hooks, monitor, defence, defects, graveyard }))
     }
 
     /// Opens a transaction for the task's tenant (see [`super::with_tenant`]).
@@ -95,6 +101,15 @@ impl Tenancy {
     /// The pool.
     pub fn pool(&self) -> &TenantPool {
         &self.pool
+    }
+
+    /// What the pool connects to.
+    pub fn behind(&self) -> Behind {
+        self.behind
+    }
+
+    pub(super) fn backends(&self) -> &Backends {
+        &self.backends
     }
 
     /// Where faults hook in.

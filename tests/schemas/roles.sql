@@ -58,7 +58,7 @@ CREATE TABLE invoices (
     id       bigint NOT NULL,
     customer int NOT NULL,
     standing standing NOT NULL DEFAULT 'draft',
-    text     text NOT NULL,
+    subject  text NOT NULL,
     PRIMARY KEY (shop, id),
     FOREIGN KEY (shop, customer) REFERENCES customers (shop, id)
 );
@@ -79,7 +79,7 @@ CREATE TABLE visits (
 ) PARTITION BY RANGE (at);
 CREATE TABLE visits_2025 PARTITION OF visits FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
 CREATE TABLE visits_later PARTITION OF visits DEFAULT;
-CREATE VIEW open_invoices WITH (security_invoker) AS SELECT shop, id, text FROM invoices WHERE standing <> 'paid';
+CREATE VIEW open_invoices WITH (security_invoker) AS SELECT shop, id, subject FROM invoices WHERE standing <> 'paid';
 CREATE FUNCTION turnover() RETURNS SETOF products LANGUAGE sql STABLE AS $$ SELECT * FROM shop.products $$;
 
 DO $$

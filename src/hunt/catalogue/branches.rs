@@ -25,7 +25,7 @@ pub(in crate::hunt) fn branches(expression: &str, columns: &[String]) -> Vec<Vec
 }
 
 /// The conjunctions whose disjunction the expression is.
-fn disjuncts(expression: &str) -> Vec<Vec<String>> {
+pub(in crate::hunt) fn disjuncts(expression: &str) -> Vec<Vec<String>> {
     let text = bare(expression);
     let any = split(text, " OR ");
     if any.len() > 1 {

@@ -266,8 +266,6 @@ impl Catalogue {
             definer: row.get(4),
         });
         let functions = functions.collect();
-        let settings = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, 'current_setting\\(\\s*''([^'']+)''', 'g') m \
-                        ORDER BY 1";
         let claims =
             "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, '->>?\\s*''(\\w+)''', 'g') m ORDER BY 1";
         let members = "SELECT rolname::text FROM pg_roles WHERE rolname <> $1 AND pg_has_role($1, oid, 'MEMBER') \
@@ -275,7 +273,7 @@ impl Catalogue {
         let values = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, \
                       'current_setting\\([^()]*\\)(?:::\\w+)?\\)?(?:::\\w+)? *= *''([^'']+)''', 'g') m ORDER BY 1 LIMIT 8";
         let flag_values = texts(connection, values).await?;
-        let settings = texts(connection, settings).await?;
+        let settings = settings(connection).await?;
         let claims = texts(connection, claims).await?;
         let inner = sqlx::AssertSqlSafe(format!(
             "{SAID} SELECT DISTINCT m[1], m[2] FROM text, LATERAL regexp_matches(s, \
@@ -287,6 +285,13 @@ impl Catalogue {
         let objects = Objects::read(connection, app).await?;
         Ok(Self { relations, functions, settings, claims, inner_claims, flag_values, roles, objects, by_role })
     }
+}
+
+/// Settings that policies and the functions they call read.
+pub(in crate::hunt) async fn settings(connection: &mut PgConnection) -> Result<Vec<String>, HuntError> {
+    let settings = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, 'current_setting\\(\\s*''([^'']+)''', 'g') m \
+                    ORDER BY 1";
+    texts(connection, settings).await
 }
 
 async fn texts(connection: &mut PgConnection, query: &str) -> Result<Vec<String>, HuntError> {

@@ -131,10 +131,7 @@ impl Probe {
         }
         let seen = match failed {
             Some(error) => Seen { rows: vec![], said: None, error: Some(error) },
-            None => {
-                run(connection, "BEGIN".to_owned()).await.map_err(trouble())?;
-                self.inside(connection, role, notices).await
-            }
+            None => self.watched(connection, role, notices, &["BEGIN"]).await,
         };
         // Outside of a transaction this does nothing but warn.
         run(connection, "ROLLBACK".to_owned()).await.map_err(trouble())?;
@@ -146,7 +143,12 @@ impl Probe {
 
     /// Runs what is in the transaction, in one that is open. Leaves it as it is then, which may be failed.
     pub(in crate::hunt) async fn inside(&self, connection: &mut PgConnection, role: &str, notices: &Notices) -> Seen {
-        let (result, mut messages) = notices.listen(self.steps(connection, role)).await;
+        self.watched(connection, role, notices, &[]).await
+    }
+
+    /// Runs what is in the transaction after `first`, which travels with it: a probe is mostly round trips.
+    async fn watched(&self, connection: &mut PgConnection, role: &str, notices: &Notices, first: &[&str]) -> Seen {
+        let (result, mut messages) = notices.listen(self.steps(connection, role, first)).await;
         let (rows, error) = match result {
             Ok(rows) => (rows, None),
             Err(error) => (Vec::new(), Some(error)),
@@ -160,10 +162,15 @@ impl Probe {
         Seen { rows, said, error }
     }
 
-    async fn steps(&self, connection: &mut PgConnection, role: &str) -> Result<Vec<(String, bool)>, sqlx::Error> {
+    async fn steps(
+        &self,
+        connection: &mut PgConnection,
+        role: &str,
+        first: &[&str],
+    ) -> Result<Vec<(String, bool)>, sqlx::Error> {
         let become_role = format!("SET LOCAL SESSION AUTHORIZATION {}", quote(role));
-        let begin: Vec<&str> =
-            self.before.iter().chain([&become_role]).chain(&self.enter).map(String::as_str).collect();
+        let then = self.before.iter().chain([&become_role]).chain(&self.enter).map(String::as_str);
+        let begin: Vec<&str> = first.iter().copied().chain(then).collect();
         run(connection, begin.join(";\n")).await?;
         let refused = match &self.oracle {
             Oracle::Refused { code } => Some(*code),

@@ -52,6 +52,14 @@ pub fn grid(report: &HuntReport) -> String {
                         }
                     }
                 }
+                @if !report.coverage.not_tested.is_empty() {
+                    h2 { "Not tested" }
+                    ul {
+                        @for gap in &report.coverage.not_tested {
+                            li { b { (gap.object) } " " (gap.verb) ": " (gap.reason) }
+                        }
+                    }
+                }
             }
         }
     };

@@ -1,12 +1,13 @@
 //! `[stack]` and `[fleet]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{length, needs_bulkheads, place, set_of};
 use crate::diagnostics::Problems;
-use crate::scenario::model::{Fleet, PoolSpec, StackSpec, Tier};
+use crate::scenario::model::{Fleet, PoolSpec, PoolerSpec, StackSpec, Tier};
 use crate::scenario::quantity::marked;
+use crate::scenario::vocabulary::{Defect, Pooler};
 use crate::scenario::wire::{self, Entry};
 
 /// Most tenants of a fleet.
@@ -15,6 +16,8 @@ const MAX_TENANTS: u64 = 1_000_000;
 const MAX_DOCUMENTS: u64 = 50_000_000;
 /// The shortest and the longest wait for a connection.
 const ACQUIRE_TIMEOUT: [Duration; 2] = [Duration::from_millis(1), Duration::from_secs(60)];
+/// The shortest and the longest wait for a server connection behind the pooler.
+const POOLER_WAIT: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(600)];
 
 pub(super) fn fleet(entry: &Entry<wire::Fleet>, problems: &mut Problems) -> Option<Fleet> {
     let wire = entry.get()?;
@@ -55,16 +58,69 @@ pub(super) fn stack(entry: &Entry<wire::Stack>, fleet: Option<Fleet>, problems: 
         let message = "`no-bulkhead` takes the bulkheads away, and the pool has none";
         problems.at(list.span(), message).help("write for example pool = { bulkheads = { starter = \"25%\" } }");
     }
+    let pooler = pooler(wire, pool.as_ref(), problems);
+    if let (Some(defects), Some(list), Some(kind)) =
+        (&defects, wire.defects.given(), wire.pooler.get().map(|pooler| pooler.0))
+    {
+        needs_pooler(defects, kind, list.span(), problems);
+    }
     Some(StackSpec {
         postgres: match &wire.postgres {
             Entry::Wrong => return None,
             entry => entry.get().map(|version| version.0.clone()),
         },
         pool: pool?,
+        pooler: pooler?,
         defence: defence?,
         defects: defects?,
         server: wire.server.get()?.0,
     })
+}
+
+fn pooler(wire: &wire::Stack, pool: Option<&PoolSpec>, problems: &mut Problems) -> Option<PoolerSpec> {
+    let kind = wire.pooler.get()?.0;
+    let [from, to] = POOLER_WAIT;
+    let wait = length("pooler_wait", &wire.pooler_wait, from, to, problems);
+    if kind == Pooler::None {
+        for (key, place) in [
+            ("pooler_size", super::given(&wire.pooler_size)),
+            ("pooler_wait", wire.pooler_wait.given().map(|given| given.span())),
+        ] {
+            if let Some(place) = place {
+                let message = format!("there is no pooler, so `{key}` means nothing");
+                problems.at(place, message).help("write for example pooler = \"pgbouncer-transaction\"");
+            }
+        }
+    }
+    let size = match &wire.pooler_size {
+        Entry::Wrong => return None,
+        entry => entry.get().map(|size| size.0 as u32),
+    };
+    let pool = pool?.size;
+    let size = size.unwrap_or_else(|| PoolerSpec::usual_size(kind, pool));
+    if kind == Pooler::PgbouncerSession && size < pool {
+        let message = format!("each of the pool's {pool} connections keeps a server connection, and there are {size}");
+        problems.at(place(&wire.pooler_size), message).help(format!("write pooler_size = {pool} or more"));
+    }
+    Some(PoolerSpec { kind, size, wait: wait? })
+}
+
+/// Defects of a pooler need one.
+fn needs_pooler(defects: &BTreeSet<Defect>, kind: Pooler, list: std::ops::Range<usize>, problems: &mut Problems) {
+    let fits = |defect: &Defect| match defect {
+        Defect::KeptStatements => kind == Pooler::PgbouncerTransaction,
+        Defect::PoolerResetOff => kind != Pooler::None,
+        _ => true,
+    };
+    for defect in defects.iter().filter(|defect| !fits(defect)) {
+        let message =
+            format!("`{}` is a mistake behind a pooler, and there is none that it could touch", defect.name());
+        let help = match defect {
+            Defect::KeptStatements => "write pooler = \"pgbouncer-transaction\"",
+            _ => "write for example pooler = \"pgbouncer-session\"",
+        };
+        problems.at(list.clone(), message).help(help);
+    }
 }
 
 fn pool(entry: &Entry<wire::Pool>, fleet: Option<Fleet>, problems: &mut Problems) -> Option<PoolSpec> {

@@ -124,7 +124,7 @@ pub(super) fn remove(folder: &Path) -> Result<(), StackError> {
 }
 
 /// A new folder that only its owner can enter, leased by this process.
-fn new_folder(run_as: Option<&RunAs>) -> Result<(PathBuf, Lease), StackError> {
+pub(super) fn new_folder(run_as: Option<&RunAs>) -> Result<(PathBuf, Lease), StackError> {
     let name = format!("{PREFIX}{:08x}", rand::random::<u32>());
     let folder = std::env::temp_dir().join(name);
     if folder.as_os_str().len() > LONGEST_FOLDER {
@@ -142,7 +142,7 @@ fn new_folder(run_as: Option<&RunAs>) -> Result<(PathBuf, Lease), StackError> {
     Ok((folder, lease))
 }
 
-fn command(program: &Path, folder: &Path, run_as: Option<&RunAs>) -> Command {
+pub(super) fn command(program: &Path, folder: &Path, run_as: Option<&RunAs>) -> Command {
     let mut command = Command::new(program);
     // A group of its own: an interrupt at the terminal is for us, and we stop the server in our own time.
     command.stdin(Stdio::null()).current_dir(folder).process_group(0).env("LC_ALL", "C").env_remove("PGDATA");

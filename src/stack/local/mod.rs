@@ -6,6 +6,7 @@ mod cluster;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod lease;
+mod pgbouncer;
 mod process;
 
 use std::os::unix::fs::MetadataExt;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub(super) use binaries::Binaries;
 pub(super) use cluster::Cluster;
+pub(super) use pgbouncer::PgBouncer;
 
 use lease::{Owner, PREFIX};
 use process::RunAs;
@@ -84,7 +86,7 @@ pub(super) fn sweep(which: Sweep) -> Result<Vec<String>, StackError> {
             continue;
         }
         match cluster::remove(&folder) {
-            Ok(()) => removed.push(format!("local server in {}", folder.display())),
+            Ok(()) => removed.push(format!("local server or pooler in {}", folder.display())),
             Err(error) => trouble = trouble.or(Some(error)),
         }
     }
