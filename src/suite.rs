@@ -10,7 +10,7 @@
 //!
 //! One server is started for all tests of the process, when the first one runs, and stopped at the end. Tests that
 //! may share it run side by side; those with `server = "alone"` wait for it to be theirs. The provider is `local`
-//! unless `TENANT_CHAOS_PROVIDER` says otherwise.
+//! unless `TENANT_CHAOS_PROVIDER` says otherwise. An inconclusive scenario is run once more, then its test fails.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -124,7 +124,7 @@ impl Shared {
                 ServerUse::Shared => _reading = self.server.read().await,
                 ServerUse::Alone => _writing = self.server.write().await,
             }
-            self.run_on_the_server(scenario).await
+            self.decide(scenario).await
         })?;
         match report.verdict {
             Verdict::Pass => Ok(()),
@@ -132,6 +132,17 @@ impl Shared {
                 Err(terminal(&assemble(vec![report], Vec::new()), Colour::Off, WIDTH).into())
             }
         }
+    }
+
+    /// Runs the scenario, and once more if nothing could be decided: a machine that was busy for a moment is no reason to
+    /// stop a build, and a scenario that can never be decided stays inconclusive.
+    async fn decide(&self, scenario: &Scenario) -> Result<ScenarioReport, Failed> {
+        let report = self.run_on_the_server(scenario).await?;
+        if report.verdict != Verdict::Inconclusive {
+            return Ok(report);
+        }
+        eprintln!("{}: inconclusive, so it is run once more", scenario.name);
+        self.run_on_the_server(scenario).await
     }
 
     async fn run_on_the_server(&self, scenario: &Scenario) -> Result<ScenarioReport, Failed> {

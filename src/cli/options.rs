@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::output::CliError;
-use crate::business_metrics::Assumptions;
+use crate::business_metrics::{Assumptions, Profile};
 use crate::scenario::{self, Scenario};
 use crate::stack::{ProviderChoice, StackOptions};
 
@@ -71,13 +71,17 @@ pub(super) struct MoneyArgs {
     /// TOML file that overrides single assumptions of the price models.
     #[arg(long, value_name = "FILE")]
     assumptions: Option<PathBuf>,
+    /// A named set of assumptions below those of the file: brief, dbir, vendor, brief-1m or brief-arpu.
+    #[arg(long, value_name = "NAME", default_value_t = Profile::default())]
+    profile: Profile,
 }
 
 impl MoneyArgs {
     pub(super) fn assumptions(&self) -> Result<Arc<Assumptions>, CliError> {
-        let Some(path) = &self.assumptions else { return Ok(Arc::new(Assumptions::default())) };
+        let profile = self.profile.assumptions();
+        let Some(path) = &self.assumptions else { return Ok(Arc::new(profile)) };
         let text = read(path)?;
-        Assumptions::with_overrides(path, &text).map(Arc::new).map_err(|error| CliError::Usage(error.to_string()))
+        profile.overridden(path, &text).map(Arc::new).map_err(|error| CliError::Usage(error.to_string()))
     }
 }
 

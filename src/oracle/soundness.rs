@@ -4,8 +4,8 @@
 use super::judgement::{Check, FaultSummary, Verdict};
 use super::seen::{FaultSeen, Seen, Window};
 use super::tally::Tally;
-use super::words::{count, plural, share};
 use crate::scenario::{Fault, FaultAction, LoadShape, Phase, ServerUse, Who};
+use crate::wording::{count, plural, share};
 
 /// At least this share of the intended arrivals must have been sent, where no fault is on: in time, if the scenario has
 /// its server to itself because it measures latency; at all, if it does not. Sent is compared with intended, not with

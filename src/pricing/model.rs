@@ -1,8 +1,7 @@
 //! Which model prices which code, and with what inputs. Every code is priced here, or has its reason for a zero.
 
 use crate::business_metrics::{
-    AnchoredBreach, DowntimeModel, InputError, MicroDollars, NoisyNeighbourModel, Outage, Point, SlaSchedule,
-    TierCounts,
+    BreachModel, DowntimeModel, InputError, MicroDollars, NoisyNeighbourModel, Outage, Point, SlaSchedule, TierCounts,
 };
 use crate::oracle::{Code, Finding, Judgement};
 use crate::scenario::Phase;
@@ -55,7 +54,7 @@ pub(super) fn price_alone(finding: &Finding, judgement: &Judgement, scale: Scale
 
 /// The typical cost of a breach of the exposed tenants' records.
 fn breach(finding: &Finding, scale: Scale<'_>, point: &Point) -> Alone {
-    let model = AnchoredBreach::of(point);
+    let model = BreachModel::of(point);
     let radius = &finding.blast_radius;
     // Whoever was not identified is at least one tenant, and one row.
     let exposed = radius.tenants_exposed.clamp(1, scale.fleet().max(1));

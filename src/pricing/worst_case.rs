@@ -1,6 +1,6 @@
 //! What a scenario could cost before it has run: its faults and planted bugs at their full extent.
 
-use crate::business_metrics::{AnchoredBreach, Assumptions, MicroDollars, Outage, SlaSchedule};
+use crate::business_metrics::{Assumptions, BreachModel, MicroDollars, Outage, SlaSchedule};
 use crate::scenario::{Defect, FaultAction, OnStatement, Scenario, WireFault};
 
 use super::model::usd;
@@ -29,7 +29,7 @@ pub fn worst_case(scenario: &Scenario, assumptions: &Assumptions) -> WorstCase {
     let (mut customer, mut vendor) = (MicroDollars::ZERO, MicroDollars::ZERO);
     let mut parts = Vec::new();
     if exposes {
-        let model = AnchoredBreach::of(&point);
+        let model = BreachModel::of(&point);
         let records = scale.business() as f64 * scale.records_per_tenant() as f64;
         vendor += usd(model.median(records));
         let formula = model.formula(&number(records));

@@ -8,8 +8,8 @@ use crate::pricing::Losses;
 
 use super::context_matrix::context_matrix;
 use super::model::{REPORT_SCHEMA_VERSION, RunReport, ScenarioReport, Totals, Trouble};
-use super::text::{count, plural};
 use super::words;
+use crate::wording::{count, plural};
 
 /// Puts the scenarios of a run together, in the order of their paths.
 ///

@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use super::context_matrix::{Pivot, words as context_words};
 use super::model::{RunReport, ScenarioReport};
-use super::text::{count, digits, duration, line, moment, visible};
+use super::text::{line, visible};
 use super::words;
 use crate::pricing::Year;
+use crate::wording::{count, digits, duration, moment};
 
 /// GitHub-flavoured Markdown.
 pub fn markdown(report: &RunReport) -> String {

@@ -6,9 +6,9 @@ use crate::oracle::judgement::Verdict;
 use crate::oracle::recovery::Recovery;
 use crate::oracle::seen::{SLICE_US, Seen, Window};
 use crate::oracle::tally::Tally;
-use crate::oracle::words::{count, micros, plural, share};
 use crate::scenario::{Phase, Tier, Who};
 use crate::stats::Observed;
+use crate::wording::{count, duration, plural, share};
 
 /// A tier of which more than this share of requests failed was not available.
 const FAILED: f64 = 0.05;
@@ -67,11 +67,11 @@ pub(super) fn slow_recovery(seen: &Seen<'_>, recovery: &Recovery) -> Option<Find
     }
     let expect = seen.scenario.expect.recover.as_ref()?;
     let recover = seen.span(Phase::Recover)?;
-    let objective = micros(expect.within.as_micros() as f64);
+    let objective = duration(u64::try_from(expect.within.as_micros()).unwrap_or(u64::MAX));
     let summary = match recovery.after_us {
-        Some(us) => format!("took {} to recover, the objective is {objective}", micros(us as f64)),
+        Some(us) => format!("took {} to recover, the objective is {objective}", duration(us)),
         None => {
-            let lasted = micros((recover.to_us - recover.from_us) as f64);
+            let lasted = duration(recover.to_us - recover.from_us);
             format!("had not recovered when the recover phase ended after {lasted}, the objective is {objective}")
         }
     };

@@ -4,8 +4,8 @@ use super::{Affected, evidence, finding};
 use crate::observe::{ContextOutcome, Leak, LeakKind};
 use crate::oracle::finding::{BlastRadius, Code, ContextVerdict, Finding, context_class};
 use crate::oracle::seen::{Seen, Window};
-use crate::oracle::words::{count, moment, plural};
 use crate::scenario::{ContextResidue, FaultAction, Who};
+use crate::wording::{count, moment, plural};
 
 /// What each fault did to the transactions that it touched, classed by the worst that occurred: open, silent, loud, no
 /// effect, not touched. Faults of the context and faults of single statements on the wire.
