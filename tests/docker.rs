@@ -3,6 +3,7 @@
 //! Without an engine the tests are listed as ignored, with the reason in their kind, unless
 //! `TENANT_CHAOS_REQUIRE_DOCKER=1`: then that is a failure.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use sqlx::{Connection, PgConnection};
 use tenant_chaos::observe::{Roster, TenantId};
-use tenant_chaos::scenario::Fleet;
+use tenant_chaos::scenario::{Fleet, Pooler, PoolerSpec};
 use tenant_chaos::stack::{LoginRole, ProviderChoice, Server, StackOptions, Sweep, clean};
 use tokio::runtime::Runtime;
 
@@ -29,10 +30,11 @@ fn main() -> ExitCode {
     let required = std::env::var("TENANT_CHAOS_REQUIRE_DOCKER").is_ok_and(|value| value == "1");
     let ignored = engine.is_err() && !required;
     let kind = if ignored { "no Docker engine answers" } else { "" };
-    let tests: [(&str, Test); 5] = [
+    let tests: [(&str, Test); 6] = [
         ("a_container_serves_on_loopback_and_leaves_nothing", serves_and_leaves_nothing),
         ("a_paused_server_answers_again", paused),
         ("a_killed_server_recovers", killed),
+        ("a_pooler_serves_beside_the_server_and_leaves_nothing", pooler_beside_the_server),
         ("leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not", leftovers),
         ("an_image_that_is_not_there_is_named_with_what_mends_it", no_image),
     ];
@@ -62,6 +64,40 @@ fn exists(container: &str) -> bool {
 
 fn runtime() -> Runtime {
     Runtime::new().expect("a runtime starts")
+}
+
+/// PgBouncer runs in a container beside the server's, lets a client through to it, is gone when it is killed, comes back
+/// when it is started again, and leaves nothing.
+fn pooler_beside_the_server() -> Result<(), Failed> {
+    let run = runtime().block_on(async {
+        let server = Server::start(&options(), None).await?;
+        let id = server.container_id().await.ok_or("no container")?;
+        let run = docker(&["inspect", "--format", "{{index .Config.Labels \"tenant-chaos.run\"}}", &id])?;
+        let database = server.clone_of_fleet(&FLEET, "pooler", &|_| {}).await?;
+        let spec = PoolerSpec { kind: Pooler::PgbouncerTransaction, size: 2, wait: Duration::from_secs(5) };
+        let pooler = server.start_pooler(LoginRole::App, &database, spec, &BTreeSet::new()).await?;
+        assert_eq!(containers_of(&run)?, 2);
+        let ask = "SELECT count(*) FROM documents";
+        let mut client = PgConnection::connect_with(pooler.connect()).await?;
+        sqlx::raw_sql(ask).execute(&mut client).await?;
+        pooler.kill().await?;
+        assert!(sqlx::raw_sql(ask).execute(&mut client).await.is_err(), "the pooler is gone");
+        assert!(PgConnection::connect_with(pooler.connect()).await.is_err(), "the pooler is gone");
+        pooler.start_again().await?;
+        let mut client = PgConnection::connect_with(pooler.connect()).await?;
+        sqlx::raw_sql(ask).execute(&mut client).await?;
+        pooler.stop().await?;
+        assert_eq!(containers_of(&run)?, 1);
+        server.stop().await?;
+        Ok::<_, Failed>(run)
+    })?;
+    assert_eq!(containers_of(&run)?, 0);
+    Ok(())
+}
+
+fn containers_of(run: &str) -> Result<usize, String> {
+    let listed = docker(&["ps", "--all", "--quiet", "--filter", &format!("label=tenant-chaos.run={run}")])?;
+    Ok(listed.lines().count())
 }
 
 async fn ask(connection: &mut PgConnection) -> Result<i32, String> {
