@@ -1,12 +1,13 @@
 //! `report.md`: a summary table, then a section per scenario. Suits a job summary of a CI system.
 
+mod money;
+
 use std::fmt::Write;
 
 use super::model::{RunReport, ScenarioReport};
 use super::text::{line, visible};
 use super::words;
-use crate::pricing::Year;
-use crate::wording::{count, digits, duration, moment};
+use crate::wording::{count, duration, moment};
 
 /// GitHub-flavoured Markdown.
 pub fn markdown(report: &RunReport) -> String {
@@ -31,7 +32,7 @@ pub fn markdown(report: &RunReport) -> String {
         }
     }
     if let Some(year) = &report.year {
-        money(&mut page, year);
+        money::section(&mut page, report, year);
     }
     if !report.troubles.is_empty() {
         page.line("\n## Could not run\n");
@@ -47,65 +48,6 @@ pub fn markdown(report: &RunReport) -> String {
         section(&mut page, scenario);
     }
     page.0
-}
-
-/// A year of losses: the tail, the risks, the defences, where the figures come from.
-fn money(page: &mut Page, year: &Year) {
-    page.line("\n## A year of losses");
-    let lines = [("the vendor", &year.vendor), ("the customers", &year.customer)];
-    if lines.iter().any(|(_, line)| !line.risks.is_empty()) {
-        page.table(&[
-            "Loss of",
-            "Expected a year",
-            "1 year in 20 more than",
-            "1 in 100 more than",
-            "Mean of the worst 1 in 20",
-        ]);
-        for (whose, line) in lines.into_iter().filter(|(_, line)| !line.risks.is_empty()) {
-            let amounts = [line.expected, line.p95, line.p99, line.tail95].map(|amount| text(&amount.to_string()));
-            let [expected, p95, p99, tail] = amounts;
-            page.row(&[whose.to_owned(), expected, p95, p99, tail]);
-        }
-    }
-    if !year.vendor.risks.is_empty() || !year.customer.risks.is_empty() {
-        page.table(&["Risk", "Whose loss", "Events a year", "Typical", "Mean", "Expected a year", "Seen in"]);
-        for (whose, line) in [("the vendor's", &year.vendor), ("the customers'", &year.customer)] {
-            for risk in &line.risks {
-                page.row(&[
-                    text(&risk.name),
-                    whose.to_owned(),
-                    digits(risk.per_year),
-                    text(&risk.typical.to_string()),
-                    text(&risk.mean.to_string()),
-                    text(&risk.expected.to_string()),
-                    text(&format!("{} {}", risk.code, risk.scenario)),
-                ]);
-            }
-        }
-    }
-    if !year.defences.is_empty() {
-        page.table(&["Planted bug", "A year with it: vendor", "customers"]);
-        for defence in year.defences.iter().take(words::MAX_DEFENCES) {
-            page.row(&[
-                text(&defence.scenario),
-                text(&defence.expected.vendor.to_string()),
-                text(&defence.expected.customer.to_string()),
-            ]);
-        }
-    }
-    page.table(&["Assumption", "Low", "Used", "High", "Unit", "Confidence", "Source"]);
-    for each in &year.assumptions {
-        page.row(&[
-            code(&each.key),
-            each.low.to_string(),
-            each.mode.to_string(),
-            each.high.to_string(),
-            text(&each.unit),
-            each.confidence.word().to_owned(),
-            text(&each.source),
-        ]);
-    }
-    page.paragraph(&text(&words::simulated(year)));
 }
 
 fn section(page: &mut Page, scenario: &ScenarioReport) {
