@@ -4,6 +4,7 @@ mod money;
 
 use std::fmt::Write;
 
+use super::context_matrix::{Pivot, words as context_words};
 use super::model::{RunReport, ScenarioReport};
 use super::text::{line, visible};
 use super::words;
@@ -34,6 +35,7 @@ pub fn markdown(report: &RunReport) -> String {
     if let Some(year) = &report.year {
         money::section(&mut page, report, year);
     }
+    context_matrix(&mut page, report);
     if !report.troubles.is_empty() {
         page.line("\n## Could not run\n");
         for trouble in &report.troubles {
@@ -48,6 +50,21 @@ pub fn markdown(report: &RunReport) -> String {
         section(&mut page, scenario);
     }
     page.0
+}
+
+/// What each context fault did on each stack.
+fn context_matrix(page: &mut Page, report: &RunReport) {
+    let Pivot { stacks, rows } = Pivot::of(&report.context_matrix);
+    if rows.is_empty() {
+        return;
+    }
+    page.line("\n## What context faults did, by stack");
+    let titles: Vec<String> = stacks.iter().map(|stack| text(&stack.title())).collect();
+    page.table(&std::iter::once("Scenario and fault").chain(titles.iter().map(String::as_str)).collect::<Vec<_>>());
+    for (title, cells) in &rows {
+        let cells = cells.iter().map(|cell| cell.map_or("not run".to_owned(), |cell| text(&context_words(cell))));
+        page.row(&std::iter::once(text(title)).chain(cells).collect::<Vec<_>>());
+    }
 }
 
 fn section(page: &mut Page, scenario: &ScenarioReport) {

@@ -5,6 +5,7 @@
 //! which nothing was seen is never printed as a bare 0 but with the upper bound that the run proves.
 
 mod assemble;
+mod context_matrix;
 mod html;
 mod json;
 mod judge_journal;
@@ -23,6 +24,7 @@ mod hostile;
 mod sample;
 
 pub use assemble::{assemble, assemble_interrupted};
+pub use context_matrix::{ContextCell, StackKey};
 pub use html::html;
 pub use json::{json, json_schema};
 pub use judge_journal::{ReportError, judge_journal};

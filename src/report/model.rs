@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::context_matrix::ContextCell;
 use crate::business_metrics::{Assumptions, InputError};
 use crate::observe::{EndReason, Header, UndoRecord};
 use crate::oracle::{Judgement, Verdict};
@@ -28,6 +29,9 @@ pub struct RunReport {
     /// Scenarios that were not begun, because the run was interrupted.
     #[serde(default)]
     pub not_run: Vec<String>,
+    /// What each context fault did, by pooler, mode and version of PostgreSQL.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context_matrix: Vec<ContextCell>,
     /// Sums over all scenarios.
     pub totals: Totals,
     /// The first thing to look at, one sentence.

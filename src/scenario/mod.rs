@@ -19,6 +19,7 @@ pub use check::parse;
 pub use condition::*;
 pub use files::load;
 pub use model::*;
+pub(crate) use quantity::length;
 pub use reference::reference;
 pub use schema::json_schema;
 pub use vocabulary::*;
