@@ -202,11 +202,12 @@ impl ArchitectureModel {
     }
 
     fn cost(&self, architecture: Architecture, tenants: f64, cells: f64) -> Result<ArchitectureCost, InputError> {
+        // First, so that an error names what was asked for.
+        let saving = self.saving(architecture, Architecture::DatabasePerTenant, tenants)?;
         let breach = BreachModel::of(&self.point);
         let exposed = self.exposed(architecture, tenants, cells)?;
         let records = exposed * self.point.get(Key::BreachRecordsPerTenant);
         let worst_breach = self.worst_breach(architecture, tenants, cells)?;
-        let saving = self.saving(architecture, Architecture::DatabasePerTenant, tenants)?;
         let break_even = match saving > 0.0 {
             true => Some(BreakEven {
                 typical: self.break_even(saving, breach.median(records)?)?,

@@ -71,7 +71,7 @@ impl LeakRate {
         let queries = amount("queries", queries)?;
         let breach = BreachModel::of(point).mean(point.get(Key::BreachRecordsPerTenant))?;
         let at = |rate: f64| -> Result<LeakYear, InputError> {
-            let leaks = queries * rate;
+            let leaks = dollars("queries", queries, queries * rate)?;
             let chance = -(-leaks).exp_m1();
             Ok(LeakYear { leaks, chance, expected_loss: dollars("queries", queries, chance * breach)? })
         };

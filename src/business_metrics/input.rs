@@ -29,11 +29,14 @@ pub enum InputProblem {
     #[error("is a share and must not exceed 1: {0}")]
     AboveOne(f64),
     /// So large that the result is beyond what can be counted.
-    #[error("is so large that the result exceeds $9.2 trillion: {0:.3e}")]
+    #[error("is so large that the result exceeds 9.2 trillion: {}", plain(.0))]
     TooLarge(f64),
     /// More than a simulation should be asked for.
-    #[error("is more than can be simulated: {0:.3e}")]
+    #[error("is more than can be simulated: {}", plain(.0))]
     TooMany(f64),
+    /// Fewer than make sense.
+    #[error("must be at least {0}")]
+    TooFew(f64),
     /// A range whose ends are not where they should be.
     #[error("needs low <= mode <= high: {low}, {mode}, {high}")]
     OutOfOrder {
@@ -44,6 +47,11 @@ pub enum InputProblem {
         /// Highest.
         high: f64,
     },
+}
+
+/// A number as it was written, unless that would fill the line.
+fn plain(value: &f64) -> String {
+    if value.abs() < 1e15 { value.to_string() } else { format!("{value:.3e}") }
 }
 
 impl InputProblem {

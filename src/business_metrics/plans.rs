@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::assumptions::Point;
-use super::input::{InputError, amount, positive};
+use super::input::{InputError, amount, dollars, positive};
 use super::key::Key;
 use super::tier::Tier;
 
@@ -79,10 +79,10 @@ impl Plan {
     /// What a customer pays for so many calls a month.
     ///
     /// # Errors
-    /// If the number is negative or not finite.
+    /// If the number is negative or not finite, or the bill exceeds what can be counted.
     pub fn bill(&self, calls: f64) -> Result<Bill, InputError> {
         let overage_calls = (amount("calls", calls)? - self.calls).max(0.0);
-        let overage = overage_calls * self.overage_price();
+        let overage = dollars("calls", calls, overage_calls * self.overage_price())?;
         Ok(Bill { tier: self.tier, overage_calls, overage, total: self.price + overage })
     }
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::input::{InputError, InputProblem, amount, positive};
+use super::input::{InputError, InputProblem, amount, dollars, positive};
 
 /// Years at most.
 const MAX_YEARS: usize = 100;
@@ -25,9 +25,10 @@ impl CashFlows {
     /// A cost now and what comes in at the end of each year, US dollars. A benefit may be negative.
     ///
     /// # Errors
-    /// If the cost is not above zero, there are no years or more than a hundred, or a benefit is not finite.
+    /// If the cost is not above zero, there are no years or more than a hundred, or a benefit is not finite, or an
+    /// amount exceeds what can be counted.
     pub fn new(cost: f64, benefits: Vec<f64>) -> Result<Self, InputError> {
-        positive("cost", cost)?;
+        dollars("cost", cost, positive("cost", cost)?)?;
         match benefits.len() {
             0 => return Err(InputProblem::Zero.of("years")),
             years if years > MAX_YEARS => return Err(InputProblem::TooMany(years as f64).of("years")),
@@ -36,6 +37,8 @@ impl CashFlows {
         if benefits.iter().any(|benefit| !benefit.is_finite()) {
             return Err(InputProblem::NotFinite.of("benefits"));
         }
+        let largest = benefits.iter().fold(0.0f64, |largest, benefit| largest.max(benefit.abs()));
+        dollars("benefits", largest, largest * benefits.len() as f64)?;
         Ok(Self { cost, benefits })
     }
 
@@ -158,7 +161,9 @@ impl RoiDistribution {
             return Err(InputProblem::Zero.of("horizon"));
         }
         let futures = benefits.chunks_exact(horizon);
-        let flows = futures.map(|years| CashFlows::new(cost, years.to_vec())).collect::<Result<Vec<_>, _>>()?;
+        // The cost and the years are checked once; what was drawn is finite, and may be more than one would ask for.
+        CashFlows::level(cost, 0.0, horizon)?;
+        let flows: Vec<CashFlows> = futures.map(|years| CashFlows { cost, benefits: years.to_vec() }).collect();
         if flows.is_empty() {
             return Err(InputProblem::TooMany(horizon as f64).of("horizon"));
         }
@@ -167,7 +172,7 @@ impl RoiDistribution {
         let share = |count: usize| count as f64 / n as f64;
         let paybacks: Vec<Option<f64>> = flows.iter().map(CashFlows::payback_years).collect();
         let mean_benefit = benefits.iter().sum::<f64>() / benefits.len() as f64;
-        let mean = CashFlows::level(cost, mean_benefit, horizon)?;
+        let mean = CashFlows { cost, benefits: vec![mean_benefit; horizon] };
         Ok(Self {
             futures: n,
             mean_benefit,

@@ -81,7 +81,7 @@ pub fn rank_correlations(
     result: impl Fn(&Point) -> Result<f64, InputError>,
 ) -> Result<Vec<RankCorrelation>, InputError> {
     if draws < 2 {
-        return Err(InputProblem::Zero.of("draws"));
+        return Err(InputProblem::TooFew(2.0).of("draws"));
     }
     let mut points = vec![assumptions.point(); draws];
     let ranged: Vec<Key> = assumptions.iter().filter(|(_, value)| value.low < value.high).map(|(key, _)| key).collect();

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::answer::{Common, Table};
 use super::run::year_of;
-use crate::business_metrics::MicroDollars;
+use crate::business_metrics::{InputProblem, MicroDollars};
 use crate::cli::exit::Exit;
 use crate::cli::output::CliError;
 use crate::oracle::Code;
@@ -45,6 +45,11 @@ struct Change {
 
 impl Diff {
     pub(super) fn execute(&self) -> Result<Exit, CliError> {
+        if !(self.at_least >= 0.0 && self.at_least.is_finite()) {
+            let problem =
+                if self.at_least.is_finite() { InputProblem::Negative(self.at_least) } else { InputProblem::NotFinite };
+            return Err(CliError::Usage(format!("`--at-least` {problem}")));
+        }
         let run = |path: &PathBuf| self.common.run(std::slice::from_ref(path));
         let (old, new) = (run(&self.old)?, run(&self.new)?);
         let (old_year, new_year) = (year_of(&old)?, year_of(&new)?);
@@ -72,7 +77,7 @@ fn changes(old: &RunReport, new: &RunReport, at_least: f64) -> Vec<Change> {
             let (before, after) = (cost(old), cost(new));
             let moved = before.unwrap_or_default().usd() - after.unwrap_or_default().usd();
             let appeared = before.is_some() != after.is_some();
-            (appeared || moved.abs() > at_least.max(0.0)).then(|| Change {
+            (appeared || moved.abs() > at_least).then(|| Change {
                 scenario: name.clone(),
                 old: before,
                 new: after,

@@ -50,10 +50,13 @@ impl Gate {
         if limits.iter().all(|(_, limit)| limit.is_none()) {
             return Err(CliError::Usage("give at least one of --max-eal, --max-var95 and --max-leak-ub".to_owned()));
         }
-        if let Some((name, limit)) =
-            limits.into_iter().find(|(_, limit)| limit.is_some_and(|l| !l.is_finite() || l < 0.0))
-        {
-            let problem = InputProblem::Negative(limit.unwrap_or_default());
+        for (name, limit) in limits.into_iter().filter_map(|(name, limit)| Some((name, limit?))) {
+            let problem = match limit {
+                limit if !limit.is_finite() => InputProblem::NotFinite,
+                limit if limit < 0.0 => InputProblem::Negative(limit),
+                limit if limit > 1.0 && name == "--max-leak-ub" => InputProblem::AboveOne(limit),
+                _ => continue,
+            };
             return Err(CliError::Usage(format!("`{name}` {problem}")));
         }
         let report = self.common.run(&self.run)?;
