@@ -57,8 +57,8 @@ fn wanted() -> (Vec<(&'static Style, &'static Plant)>, bool) {
 async fn what_is_planted_is_found() {
     let (wanted, is_all) = wanted();
     let (clean, rows) = run::run(wanted).await;
-    for (schema, report) in &clean {
-        let open = run::open(report);
+    for (schema, hunted) in &clean {
+        let (open, report) = (run::open(hunted), &hunted.report);
         assert!(open.is_empty(), "{schema}: {open:#?}");
         let confirmed: Vec<_> = report
             .findings
