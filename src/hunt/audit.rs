@@ -181,15 +181,18 @@ pub(super) async fn still_hits(
     tenant_columns: &[String],
     finding: &Finding,
 ) -> Result<bool, HuntError> {
+    let mut known = false;
     for rule in rules().filter(|rule| rule.mode == finding.mode && rule.title == finding.title) {
         let rows = hits(connection, rule, app, tenant_columns).await?;
         let is_same =
             |row: &PgRow| row.get::<String, _>(0) == finding.object && row.get::<String, _>(1) == finding.evidence;
+        known = true;
         if rows.iter().any(is_same) {
             return Ok(true);
         }
     }
-    Ok(false)
+    // What no rule says cannot be asked again.
+    Ok(!known)
 }
 
 /// The column that most policies look at, if it is no table's own key, and the usual names.

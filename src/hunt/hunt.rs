@@ -124,11 +124,12 @@ pub async fn hunt_with(
     let (connection, fresh) = (connect_as_login().await?, connect_as_login().await?);
     let mut hunter = Hunter::new(known, connection, fresh, probes_end);
     hunter.probe_all().await?;
+    hunter.pooled(&server.admin(&applied.database)).await?;
     let tables = catalogue.relations.iter().filter(|(id, _)| seeded.row(**id, Tenant::B).is_some());
     let tables: Vec<(i64, &Relation)> = tables.map(|(id, relation)| (*id, relation)).collect();
     let ground =
         Ground { catalogue: &catalogue, seeded: &seeded, context: &context, role, setup: &setup, tables: &tables };
-    let lines = [connect(server, &clone).await?, connect(server, &clone).await?];
+    let lines = [line(server, &clone).await?, line(server, &clone).await?];
     let searcher = Searcher::new(ground, lines, options.seed);
     let (search, violations) = searcher.search(options.sequences, search_ends).await?;
     for violation in &violations {
@@ -214,8 +215,16 @@ fn untried(finding: &mut Finding) {
 }
 
 async fn connect(server: &Server, database: &str) -> Result<PgConnection, HuntError> {
-    let connection = PgConnection::connect_with(&server.admin(database)).await;
-    connection.map_err(HuntError::database("connect to the new database"))
+    // A function of the schema may take for ever.
+    let options = server.admin(database).options([("statement_timeout", "30s")]);
+    PgConnection::connect_with(&options).await.map_err(HuntError::database("connect to the new database"))
+}
+
+/// A connection of the search. Its other one may hold the lock that it waits for.
+async fn line(server: &Server, database: &str) -> Result<PgConnection, HuntError> {
+    let settings = [("statement_timeout", "5s"), ("lock_timeout", "50ms"), ("plan_cache_mode", "force_generic_plan")];
+    let options = server.admin(database).options(settings);
+    PgConnection::connect_with(&options).await.map_err(HuntError::database("connect to the clone"))
 }
 
 /// Settings with which a role's own sessions begin: name, value. Only those that a schema can have made up, with a dot:

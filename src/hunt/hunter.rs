@@ -4,19 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use sqlx::PgConnection;
+use sqlx::postgres::PgConnectOptions;
 
 use super::catalogue::{Catalogue, Kind};
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
+use super::pooler::Pooler;
 use super::probe::context::Context;
 use super::probe::{self, Attacker, Notices, Overheard, Probe, Seen, State, Twins};
 use super::prove::{Found, Ingredients, overheard_script, script};
-use super::report::{Cell, Outcome};
+use super::report::{Cell, Outcome, family};
 use super::search::Violation;
 use super::seeding::{Seeded, Tenancy, Tenant, said};
 
 /// Evidence is cut to this many characters.
 const EVIDENCE: usize = 200;
+
+/// Why a probe was not tried.
+const CUT: &str = "cut: the budget is used up";
+
+/// Tables that are read through PgBouncer.
+const POOLED_TABLES: usize = 32;
 
 /// What a hunter knows of the schema.
 pub(super) struct Known<'a> {
@@ -178,7 +186,7 @@ impl<'a> Hunter<'a> {
     /// Runs a probe and keeps its cell, and a finding if something foreign came back.
     async fn attack(&mut self, probe: Probe, control: &Control, twin: Option<Probe>) -> Result<(), HuntError> {
         if Instant::now() > self.deadline {
-            self.cell(&probe, Outcome::NotTested, Some("cut: the budget is used up".to_owned()));
+            self.cell(&probe, Outcome::NotTested, Some(CUT.to_owned()));
             return Ok(());
         }
         let seen = self.run(&probe).await?;
@@ -195,11 +203,19 @@ impl<'a> Hunter<'a> {
             // What leaks to every tenant says nothing new in another state, or by another word for the same.
             found.finding.object == probe.object && family(found.probe.verb) == family(probe.verb)
         };
-        if outcome == Outcome::Leaking && !self.found.iter().any(is_known) {
+        let is_known = self.found.iter().any(is_known) || self.is_passed_on(&probe.object);
+        if outcome == Outcome::Leaking && !is_known {
             let found = self.finding(probe, &seen, twin);
             self.found.push(found);
         }
         Ok(())
+    }
+
+    /// Whether it is a function with its caller's rights, and a table leaks: it then shows no more than the table.
+    fn is_passed_on(&self, object: &str) -> bool {
+        let function = self.known.catalogue.functions.iter().find(|function| function.signature == object);
+        function.is_some_and(|function| !function.definer)
+            && self.found.iter().any(|found| family(found.probe.verb) == "SELECT")
     }
 
     fn cell(&mut self, probe: &Probe, outcome: Outcome, reason: Option<String>) {
@@ -240,13 +256,62 @@ impl<'a> Hunter<'a> {
         let is_known = |found: &Found| {
             found.finding.object == violation.object && family(found.probe.verb) == family(violation.verb)
         };
-        if self.found.iter().any(is_known) || violation.wrote_before {
+        if self.found.iter().any(is_known) || violation.wrote_before || self.is_passed_on(&violation.object) {
             return;
         }
         let probe = probe::of_sequence(violation, self.known.catalogue, self.known.seeded);
         let seen = Seen { rows: vec![(violation.evidence.clone(), true)], said: None, error: None };
         let found = self.finding(probe, &seen, None);
         self.found.push(found);
+    }
+
+    /// Reads every protected table through PgBouncer, after another tenant on the same connection to the server.
+    pub(super) async fn pooled(&mut self, database: &PgConnectOptions) -> Result<(), HuntError> {
+        let Known { catalogue, seeded, role, context, .. } = self.known;
+        let tables = catalogue
+            .relations
+            .iter()
+            .filter(|(id, table)| table.row_security && seeded.row(**id, Tenant::B).is_some());
+        let states = probe::pooled_states(context, role);
+        let mut probes: Vec<Probe> = Vec::new();
+        for (id, _) in tables.take(POOLED_TABLES) {
+            probes.extend(states.iter().filter_map(|state| probe::read(catalogue, *id, state, self.role_is_exempt)));
+        }
+        if probes.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > self.deadline {
+            probes.iter().for_each(|probe| self.cell(probe, Outcome::NotTested, Some(CUT.to_owned())));
+            return Ok(());
+        }
+        let mut pooler = match Pooler::start(database, role).await {
+            Ok(pooler) => pooler,
+            Err(why) => {
+                probes.iter().for_each(|probe| self.cell(probe, Outcome::NotTested, Some(why.clone())));
+                return Ok(());
+            }
+        };
+        for probe in probes {
+            let Some(look) = probe.query() else { continue };
+            let sees_own = self.working.get(&probe.object).is_some_and(|working| !working.is_empty());
+            let seen = pooler.read_after(&context.b, &probe.enter, look).await;
+            let texts = seen.as_ref().map(Vec::as_slice).unwrap_or_default();
+            let foreign = texts.iter().find(|text| probe.strangers.iter().any(|stranger| stranger.is_in(text)));
+            match foreign {
+                Some(text) => {
+                    self.cell(&probe, Outcome::Leaking, None);
+                    let is_known = self.found.iter().any(|found| found.finding.object == probe.object);
+                    if !is_known {
+                        let seen = Seen { rows: vec![(text.clone(), true)], said: None, error: None };
+                        let found = self.finding(probe, &seen, None);
+                        self.found.push(found);
+                    }
+                }
+                None if sees_own => self.cell(&probe, Outcome::Isolated, None),
+                None => self.cell(&probe, Outcome::NotTested, Some("A does not see its own row".to_owned())),
+            }
+        }
+        pooler.stop().await
     }
 
     /// Keeps what was heard on the channels that the schema notifies: a cell for each, and a finding for what was B's.
@@ -285,21 +350,6 @@ impl<'a> Hunter<'a> {
         let said = self.known.audited.iter().filter(|finding| finding.object == probe.object);
         let mode = said.map(|finding| finding.mode.as_str()).find(|mode| PREDICATES.contains(mode));
         mode.and_then(|mode| PREDICATES.into_iter().find(|known| *known == mode)).unwrap_or(probe.mode)
-    }
-}
-
-/// Verbs that are other words for one thing.
-fn family(verb: &str) -> &str {
-    match verb {
-        "COPY TO"
-        | "EXECUTE"
-        | "SELECT in PL/pgSQL"
-        | "SELECT with a leaky condition"
-        | "INSERT, then SELECT"
-        | "UPDATE, then SELECT" => "SELECT",
-        "COPY FROM" => "INSERT",
-        "MERGE" | "INSERT ON CONFLICT" => "UPDATE",
-        other => other,
     }
 }
 

@@ -14,6 +14,7 @@ mod finding;
 mod hunt;
 mod hunter;
 mod input;
+mod pooler;
 mod probe;
 mod prove;
 mod report;

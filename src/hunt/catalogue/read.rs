@@ -18,6 +18,8 @@ pub(in crate::hunt) struct Relation {
     pub(in crate::hunt) row_security: bool,
     pub(in crate::hunt) policies: bool,
     pub(in crate::hunt) partitioned: bool,
+    /// Literals of its partitions' bounds.
+    pub(in crate::hunt) partition_bounds: Vec<String>,
     /// Whether a view asks with the rights of whoever asks it.
     pub(in crate::hunt) invoker: bool,
     pub(in crate::hunt) deletable: bool,
@@ -50,6 +52,10 @@ pub(in crate::hunt) struct Column {
     pub(in crate::hunt) name: String,
     /// The type below domains, without length.
     pub(in crate::hunt) base_type: String,
+    /// The type as it was declared.
+    pub(in crate::hunt) full_type: String,
+    /// Literals of the checks of its domain.
+    pub(in crate::hunt) domain_literals: Vec<String>,
     pub(in crate::hunt) length: Option<i32>,
     pub(in crate::hunt) labels: Vec<String>,
     pub(in crate::hunt) generated: bool,
@@ -83,6 +89,8 @@ pub(in crate::hunt) struct Function {
     pub(in crate::hunt) signature: String,
     pub(in crate::hunt) name: String,
     pub(in crate::hunt) arguments: Vec<String>,
+    /// Whether it has its owner's rights.
+    pub(in crate::hunt) definer: bool,
     /// Whether it makes temporary tables that outlive the transaction.
     pub(in crate::hunt) makes_temporary: bool,
 }
@@ -113,7 +121,10 @@ const RELATIONS: &str = "
            EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid),
            has_table_privilege($1, c.oid, 'DELETE'), has_table_privilege($1, c.oid, 'TRUNCATE'),
            coalesce((SELECT option_value::bool FROM pg_options_to_table(c.reloptions)
-                     WHERE option_name = 'security_invoker'), false)
+                     WHERE option_name = 'security_invoker'), false),
+           ARRAY(SELECT coalesce(m[1], m[2]) FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid,
+                 LATERAL regexp_matches(pg_get_expr(p.relpartbound, p.oid), '''([^'']*)''|(\\d+)', 'g') m
+                 WHERE i.inhparent = c.oid)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
@@ -132,7 +143,10 @@ const COLUMNS: &str = "
                                          AND a.attnum = ANY (i.indkey)),
            has_column_privilege($1, a.attrelid, a.attnum, 'SELECT'),
            has_column_privilege($1, a.attrelid, a.attnum, 'INSERT'),
-           has_column_privilege($1, a.attrelid, a.attnum, 'UPDATE') AND a.attidentity <> 'a'
+           has_column_privilege($1, a.attrelid, a.attnum, 'UPDATE') AND a.attidentity <> 'a',
+           format_type(a.atttypid, a.atttypmod),
+           ARRAY(SELECT m[1] FROM pg_constraint d, LATERAL regexp_matches(pg_get_constraintdef(d.oid), '''([^'']*)''', 'g') m
+                 WHERE d.contypid = a.atttypid)
     FROM pg_attribute a JOIN base b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
     JOIN pg_type t ON t.oid = b.typ AND t.typtype <> 'd' JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -155,7 +169,7 @@ const CONSTRAINTS: &str = "
 const FUNCTIONS: &str = "
     SELECT p.oid::regprocedure::text, p.oid::regproc::text,
            ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, at) ORDER BY at),
-           p.prosrc ~* 'CREATE\\s+(GLOBAL\\s+|LOCAL\\s+)?TEMP' AND p.prosrc !~* 'ON\\s+COMMIT\\s+DROP'
+           p.prosrc ~* 'CREATE\\s+(GLOBAL\\s+|LOCAL\\s+)?TEMP' AND p.prosrc !~* 'ON\\s+COMMIT\\s+DROP', p.prosecdef
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' AND p.prokind = 'f'
       AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
@@ -207,6 +221,7 @@ impl Catalogue {
                 truncatable: row.get(8),
                 partitioned: row.get::<&str, _>(2) == "p",
                 invoker: row.get(9),
+                partition_bounds: row.get(10),
                 columns: Vec::new(),
                 foreign_keys: Vec::new(),
                 checks: Vec::new(),
@@ -225,6 +240,8 @@ impl Catalogue {
                 readable: row.get(7),
                 insertable: row.get(8),
                 updatable: row.get(9),
+                full_type: row.get(10),
+                domain_literals: row.get(11),
             });
         }
         for row in sqlx::query(CONSTRAINTS).fetch_all(&mut *connection).await.map_err(failed())? {
@@ -246,6 +263,7 @@ impl Catalogue {
             name: row.get(1),
             arguments: row.get(2),
             makes_temporary: row.get(3),
+            definer: row.get(4),
         });
         let functions = functions.collect();
         let claims =

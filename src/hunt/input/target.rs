@@ -183,16 +183,16 @@ fn dump(url: &str, bin_dir: Option<String>) -> Result<String, HuntError> {
 }
 
 /// A URL without its password, and the password: after the user's name, or among the parameters.
-fn without_password(url: &str) -> (String, Option<String>) {
+pub(in crate::hunt) fn without_password(url: &str) -> (String, Option<String>) {
     let (mut url, mut password) = (url.to_owned(), None);
     let authority = url.find("://").map(|at| at + 3);
     if let Some(start) = authority {
         let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
-        if let Some(at) = url[start..end].rfind('@') {
-            if let Some(colon) = url[start..start + at].find(':') {
-                password = Some(decoded(&url[start + colon + 1..start + at]));
-                url.replace_range(start + colon..start + at, "");
-            }
+        if let Some(at) = url[start..end].rfind('@')
+            && let Some(colon) = url[start..start + at].find(':')
+        {
+            password = Some(decoded(&url[start + colon + 1..start + at]));
+            url.replace_range(start + colon..start + at, "");
         }
     }
     if let Some((path, parameters)) = url.clone().split_once('?') {

@@ -50,9 +50,9 @@ impl Attacker<'_> {
         all
     }
 
-    /// Reads of every protected table but one.
-    fn reads_but(&self, but: i64) -> Vec<Look> {
-        let tables = self.catalogue.relations.iter().filter(|(id, table)| **id != but && table.row_security);
+    /// Reads of every protected table but these.
+    fn reads_but(&self, but: &[i64]) -> Vec<Look> {
+        let tables = self.catalogue.relations.iter().filter(|(id, table)| !but.contains(id) && table.row_security);
         let tables = tables
             .filter(|(id, table)| self.seeded.row(**id, Tenant::B).is_some() && !self.leaking.contains(&table.name));
         tables.filter_map(|(_, table)| read_sql(table)).take(READ_TABLES).map(Look::Query).collect()
@@ -70,7 +70,7 @@ impl Attacker<'_> {
             let (Some(row_a), Some(row_b)) = (self.seeded.row(id, Tenant::A), self.seeded.row(id, Tenant::B)) else {
                 continue;
             };
-            let looks = self.reads_but(id);
+            let looks = self.reads_but(&[id]);
             if looks.is_empty() {
                 continue;
             }
@@ -120,7 +120,8 @@ impl Attacker<'_> {
                 };
                 attack.extend(shadow(table, row_a, row_b).into_iter().map(Attack::Sql));
             }
-            let looks = self.reads_but(0);
+            // By its name alone, a shadowed table would be the shadow.
+            let looks = self.reads_but(&helper.reads);
             if attack.is_empty() || looks.is_empty() {
                 continue;
             }

@@ -24,5 +24,5 @@ pub(in crate::hunt) use objects::objects;
 pub(in crate::hunt) use probe::{Attack, Look, Oracle, Probe, Seen, code};
 pub(in crate::hunt) use reads::{behind_filter, copy_out, leakproof, read};
 pub(in crate::hunt) use sequence::of_sequence;
-pub(in crate::hunt) use state::{State, flag_statements, states};
+pub(in crate::hunt) use state::{State, flag_statements, pooled_states, states};
 pub(in crate::hunt) use writes::{Twins, writes, writes_through};

@@ -103,6 +103,17 @@ impl Probe {
         self.refusals == ANY_ERROR || code(error).is_some_and(|code| self.refusals.contains(&code.as_str()))
     }
 
+    /// The query of a probe that is one read.
+    pub(in crate::hunt) fn query(&self) -> Option<&str> {
+        match &self.oracle {
+            Oracle::Shown { looks, .. } => match looks.as_slice() {
+                [Look::Query(query)] => Some(query),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Runs it and rolls it back.
     pub(in crate::hunt) async fn run(
         &self,

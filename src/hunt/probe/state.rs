@@ -134,6 +134,16 @@ pub(in crate::hunt) fn states(context: &Context, catalogue: &Catalogue, role: &s
     all
 }
 
+/// States through a pooler in transaction mode: what is prepared here is what the pooler makes of its one connection.
+pub(in crate::hunt) fn pooled_states(context: &Context, role: &str) -> Vec<State> {
+    let after = request(role, &context.b);
+    let own = State::new("own tenant, after another, through PgBouncer", "F55").own();
+    vec![
+        own.prepare(after.clone()).enter(context.a.clone()),
+        State::new("never set, after another, through PgBouncer", "F55").prepare(after),
+    ]
+}
+
 /// Every setting that the schema reads and that is not the tenant's own, switched on: setting, value.
 fn flag_values<'a>(context: &Context, catalogue: &'a Catalogue) -> Vec<(&'a str, &'a str)> {
     let is_flag = |setting: &&String| !context.a.iter().any(|statement| names(statement, setting));

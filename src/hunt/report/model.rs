@@ -151,6 +151,21 @@ pub(in crate::hunt) fn bound(coverage: &Coverage) -> Bound {
     Bound { probes, strata: strata.len() as u64, upper }
 }
 
+/// Verbs that are other words for one thing.
+pub(in crate::hunt) fn family(verb: &str) -> &str {
+    match verb {
+        "COPY TO"
+        | "EXECUTE"
+        | "SELECT in PL/pgSQL"
+        | "SELECT with a leaky condition"
+        | "INSERT, then SELECT"
+        | "UPDATE, then SELECT" => "SELECT",
+        "COPY FROM" => "INSERT",
+        "MERGE" | "INSERT ON CONFLICT" => "UPDATE",
+        other => other,
+    }
+}
+
 /// How a hunt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HuntVerdict {

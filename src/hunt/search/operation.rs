@@ -37,8 +37,10 @@ pub(super) enum Operation {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reset {
-    DiscardAll,
-    ResetAll,
+    /// DISCARD ALL.
+    Whole,
+    /// RESET ALL.
+    Settings,
     Nothing,
 }
 
@@ -52,7 +54,7 @@ pub(super) enum Whose {
 pub(super) fn sequences() -> impl Strategy<Value = Vec<Operation>> {
     let tenant = prop_oneof![Just(Tenant::A), Just(Tenant::B)];
     let whose = prop_oneof![Just(Whose::Own), Just(Whose::Other)];
-    let reset = prop_oneof![Just(Reset::DiscardAll), Just(Reset::ResetAll), Just(Reset::Nothing)];
+    let reset = prop_oneof![Just(Reset::Whole), Just(Reset::Settings), Just(Reset::Nothing)];
     let operation = prop_oneof![
         6 => any::<u8>().prop_map(Operation::Read),
         4 => prop_oneof![Just(None), tenant.clone().prop_map(Some)].prop_map(Operation::Begin),

@@ -86,7 +86,6 @@ impl<'a> Player<'a> {
         for line in &mut self.lines {
             line.raw("ROLLBACK").await?;
             line.raw("DISCARD ALL").await?;
-            line.raw("SET plan_cache_mode = force_generic_plan").await?;
             (line.tenant, line.in_transaction, line.wrote, line.transaction) = (None, false, false, 0);
             line.savepoints.clear();
             line.prepared.clear();
@@ -201,14 +200,14 @@ impl<'a> Player<'a> {
         }
         let line = self.line();
         match reset {
-            Reset::DiscardAll => {
+            Reset::Whole => {
                 line.say("DISCARD ALL").await?;
                 line.prepared.clear();
             }
-            Reset::ResetAll => drop(line.say("RESET ALL").await?),
+            Reset::Settings => drop(line.say("RESET ALL").await?),
             Reset::Nothing => {}
         }
-        line.raw("SET plan_cache_mode = force_generic_plan").await
+        Ok(())
     }
 
     /// A statement outside of a transaction has one of its own, without a tenant.

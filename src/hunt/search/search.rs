@@ -104,8 +104,20 @@ impl<'a> Searcher<'a> {
                 .new_tree(&mut self.runner)
                 .map_err(|reason| HuntError::Input(format!("no sequence can be drawn: {reason}")))?;
             let drawn = tree.current().len();
-            if let Some(first) = self.player.play(&tree.current()).await? {
-                let shortest = self.shrink(&mut tree, first, deadline).await?;
+            let found = match self.player.play(&tree.current()).await {
+                Ok(Some(first)) => self.shrink(&mut tree, first, deadline).await.map(Some),
+                other => other,
+            };
+            let found = match found {
+                Ok(found) => found,
+                // What the harness itself cannot do ends the search, and not the hunt.
+                Err(error) => {
+                    let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
+                    search.cut = Some(format!("{error}{why}"));
+                    break;
+                }
+            };
+            if let Some(shortest) = found {
                 self.player.known.insert((shortest.object.clone(), shortest.verb));
                 search.sequences.push(Sequence {
                     object: shortest.object.clone(),

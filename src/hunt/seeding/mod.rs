@@ -1,5 +1,6 @@
 //! Two tenants' rows in every table, with marks that tell them apart.
 
+mod pattern;
 mod seed;
 mod values;
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::pattern::matching;
 use super::values::{Tenancy, Tenant, literal, of_type, value};
 use crate::hunt::catalogue::{Assignment, Catalogue, NULL, Relation, branches};
 use crate::hunt::error::HuntError;
 
 /// A CHECK constraint is tried to satisfy with at most this many candidates.
-const MOST_ATTEMPTS: usize = 48;
+const MOST_ATTEMPTS: usize = 200;
 
 /// Rows for branches of one table's policies, at most. With [`BRANCH_ORDINAL`] it keeps a mark's number in four digits.
 const MOST_BRANCH_ROWS: usize = 8;
@@ -19,8 +20,26 @@ const MOST_BRANCH_ROWS: usize = 8;
 const BRANCH_ORDINAL: usize = 1_000;
 
 /// Values that satisfy many checks, tried after the literals of the constraint itself.
-const USUAL_VALUES: [&str; 10] =
-    ["1", "0", "10", "a", "A", "{}", "canary-x@example.com", "https://example.com/", "+15550100", "2025-06-01"];
+const USUAL_VALUES: [&str; 18] = [
+    "1",
+    "0",
+    "10",
+    "a",
+    "A",
+    "{}",
+    "canary-x@example.com",
+    "https://example.com/",
+    "+15550100",
+    "2025-06-01",
+    "2999-01-01",
+    "ABC",
+    "[1,2)",
+    "{[1,2)}",
+    "(a,1)",
+    "$",
+    "{1}",
+    "{a}",
+];
 
 /// Column and literal of each value of a row.
 type Cells = Vec<(String, String)>;
@@ -162,6 +181,20 @@ async fn insert(
     row: &mut [(String, String)],
 ) -> Result<(), String> {
     let Err(mut error) = attempt(connection, relation, row).await else { return Ok(()) };
+    if is_about_a_type(relation, &error) {
+        fit(connection, relation, row).await;
+        match attempt(connection, relation, row).await {
+            Ok(()) => return Ok(()),
+            Err(other) => error = other,
+        }
+    }
+    if said(&error).contains("no partition of relation") {
+        match into_a_partition(connection, relation, row).await {
+            Ok(()) => return Ok(()),
+            Err(Some(other)) => error = other,
+            Err(None) => {}
+        }
+    }
     for _ in 0..relation.columns.len() {
         if !is_about_a_type(relation, &error) {
             break;
@@ -175,13 +208,15 @@ async fn insert(
     for _ in 0..relation.checks.len() + 1 {
         let refused = error.as_database_error().and_then(|error| error.constraint()).map(str::to_owned);
         let Some(check) = relation.checks.iter().find(|check| Some(&check.name) == refused.as_ref()) else { break };
-        let literals = check.literals.iter().map(String::as_str).chain(USUAL_VALUES);
-        let candidates =
-            literals.flat_map(|literal| check.columns.iter().map(move |column| (column, literal))).take(MOST_ATTEMPTS);
+        let literals = check.literals.iter().flat_map(|literal| satisfying(literal));
+        let literals = literals.chain(USUAL_VALUES.iter().map(|value| (*value).to_owned()));
+        let candidates = literals
+            .flat_map(|literal| check.columns.iter().map(move |column| (column, literal.clone())))
+            .take(MOST_ATTEMPTS);
         let mut next = None;
         for (column, candidate) in candidates {
             let Some(place) = row.iter().position(|(name, _)| name == column) else { continue };
-            let before = std::mem::replace(&mut row[place].1, candidate.to_owned());
+            let before = std::mem::replace(&mut row[place].1, candidate);
             match attempt(connection, relation, row).await {
                 Ok(()) => return Ok(()),
                 // This constraint holds now; another one does not.
@@ -205,7 +240,62 @@ fn is_about_a_type(relation: &Relation, error: &sqlx::Error) -> bool {
     let domain =
         is_check(error) && !relation.checks.iter().any(|check| Some(&check.name) == constraint(error).as_ref());
     let code = error.as_database_error().and_then(|error| error.code());
-    domain || matches!(code.as_deref(), Some("22003" | "22001" | "22P02"))
+    domain || code.is_some_and(|code| code.starts_with("22") || code == "42601")
+}
+
+/// Values that a literal of a constraint suggests: itself, what it matches as a pattern, and JSON or an array that holds it.
+fn satisfying(literal: &str) -> Vec<String> {
+    let mut all = vec![literal.to_owned()];
+    all.extend(matching(literal));
+    all.push(literal.replace(['%', '_'], ""));
+    all.push(format!("{{\"{0}\": \"{0}\"}}", literal.replace(['"', '\\'], "")));
+    all.push(format!("{{{literal}}}"));
+    all
+}
+
+/// Gives every column beside keys a value that its type reads, domains with their checks included.
+async fn fit(connection: &mut PgConnection, relation: &Relation, row: &mut [(String, String)]) {
+    for (name, value) in row {
+        let Some(column) = relation.columns.iter().find(|column| column.name == *name) else { continue };
+        if column.in_key || relation.foreign_keys.iter().any(|key| key.columns.contains(name)) {
+            continue;
+        }
+        let given = value.clone();
+        let patterns = column.domain_literals.iter().flat_map(|literal| satisfying(literal));
+        let usual = USUAL_VALUES.iter().map(|value| (*value).to_owned());
+        for candidate in std::iter::once(given).chain(patterns).chain(usual) {
+            let cast = format!("SELECT CAST({} AS {}) IS NULL", literal(&candidate), column.full_type);
+            if run(connection, cast).await.is_ok() {
+                *value = candidate;
+                break;
+            }
+        }
+    }
+}
+
+/// Tries the values at which partitions begin. The error is the last one that was about something else, if any.
+async fn into_a_partition(
+    connection: &mut PgConnection,
+    relation: &Relation,
+    row: &mut [(String, String)],
+) -> Result<(), Option<sqlx::Error>> {
+    let referring = |name: &String| relation.foreign_keys.iter().any(|key| key.columns.contains(name));
+    for place in 0..row.len() {
+        if referring(&row[place].0) {
+            continue;
+        }
+        for bound in &relation.partition_bounds {
+            let before = std::mem::replace(&mut row[place].1, bound.clone());
+            match attempt(connection, relation, row).await {
+                Ok(()) => return Ok(()),
+                Err(other) if !said(&other).contains("no partition of relation") && !is_of_wrong_type(&other) => {
+                    return Err(Some(other));
+                }
+                Err(_) => row[place].1 = before,
+            }
+        }
+    }
+    Err(None)
 }
 
 /// Finds the column and a value for which another error comes, or none. Keys are left alone: they agree with others.

@@ -50,7 +50,8 @@ pub(super) fn candidates(schema: &Schema<'_>, finding: &Finding, rule: Option<&s
         "F28" => {
             let open = objects.helpers.iter().filter(|helper| helper.open_search_path);
             let sql = open.map(|helper| {
-                format!("ALTER FUNCTION {} SET search_path = {}, pg_temp", helper.signature, quote(&helper.schema))
+                let own = if helper.schema == "public" { String::new() } else { quote(&helper.schema) + ", " };
+                format!("ALTER FUNCTION {} SET search_path = {own}public, pg_temp", helper.signature)
             });
             all.push(Candidate { sql: sql.collect(), takes_right: false });
         }
@@ -163,18 +164,17 @@ fn for_policies(schema: &Schema<'_>, id: i64, name: &str, command: &str) -> Vec<
     policies.reverse();
     for policy in &policies {
         let policy_name = quote(&policy.name);
-        if let (Some(using), "*") = (&policy.using, policy.command.as_str()) {
-            if command != "r" && policies.len() > 1 {
-                all.push(Candidate::keeps([
-                    format!("DROP POLICY {policy_name} ON {name}"),
-                    format!("CREATE POLICY {policy_name} ON {name} FOR SELECT USING ({using})"),
-                ]));
-            }
+        if let (Some(using), "*", true) = (&policy.using, policy.command.as_str(), command != "r" && policies.len() > 1)
+        {
+            all.push(Candidate::keeps([
+                format!("DROP POLICY {policy_name} ON {name}"),
+                format!("CREATE POLICY {policy_name} ON {name} FOR SELECT USING ({using})"),
+            ]));
         }
-        if let (Some(using), Some(check)) = (&policy.using, &policy.check) {
-            if using != check {
-                all.push(Candidate::keeps([format!("ALTER POLICY {policy_name} ON {name} WITH CHECK ({using})")]));
-            }
+        if let (Some(using), Some(check)) = (&policy.using, &policy.check)
+            && using != check
+        {
+            all.push(Candidate::keeps([format!("ALTER POLICY {policy_name} ON {name} WITH CHECK ({using})")]));
         }
         if policies.len() > 1 {
             all.push(Candidate::keeps([format!("DROP POLICY {policy_name} ON {name}")]));

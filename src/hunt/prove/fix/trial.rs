@@ -147,10 +147,10 @@ impl<'a> Prover<'a> {
                 return Ok(Err(format!("the probe no longer applies: {}", said(error))));
             }
         }
-        if let Some((finding, tenant_columns)) = still {
-            if audit::still_hits(&mut self.connection, self.schema.app, tenant_columns, finding).await? {
-                return Ok(Err("the rule still hits".to_owned()));
-            }
+        if let Some((finding, tenant_columns)) = still
+            && audit::still_hits(&mut self.connection, self.schema.app, tenant_columns, finding).await?
+        {
+            return Ok(Err("the rule still hits".to_owned()));
         }
         for control in controls {
             let seen = self.again(control).await?;
