@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tenant_chaos::hunt::{
-    Audit, Config, Finding, HuntError, HuntReport, Options, Severity, Status, Target, audit, hunt_with,
+    Audit, Config, Finding, HuntError, HuntReport, Options, Severity, Status, Target, Trials, audit, hunt_with,
 };
 use tenant_chaos::stack::{ProviderChoice, Server, StackOptions};
 
@@ -80,9 +80,9 @@ async fn clean(styles: impl Iterator<Item = &'static Style>) -> (Clean, Server) 
     (reports, server)
 }
 
-/// Every probe. Sequences are left to tests/hunt_search.rs: they would find the same once more.
+/// Every probe. Sequences and trials of fixes have tests of their own.
 async fn hunt_and_audit(target: &Target, server: &Server, style: &Style, config: &Config) -> Result<Hunted, HuntError> {
-    let options = Options { sequences: 0, ..Options::default() };
+    let options = Options { sequences: 0, trials: Trials::Skip, ..Options::default() };
     let report = hunt_with(target, server, Some(style.login), config, &options).await?;
     let mut admin = PgConnection::connect_with(&server.admin("postgres")).await.unwrap();
     let query = "SELECT datname::text FROM pg_database WHERE datname ~ '^chaos_hunt_[0-9a-f]+$'";
