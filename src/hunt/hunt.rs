@@ -24,6 +24,9 @@ use crate::stack::Server;
 /// A database may be cloned once nobody is connected to it; a connection that was closed is gone after a moment.
 const CLONE_LIMIT: Duration = Duration::from_secs(10);
 
+/// A function of the schema may take for ever.
+const STATEMENT_LIMIT: &str = "30s";
+
 /// Tables whose reads are the controls of a fix.
 const CONTROL_TABLES: usize = 24;
 
@@ -38,6 +41,17 @@ pub struct Options {
     pub seed: u64,
     /// Sequences that the search plays.
     pub sequences: u32,
+    /// Whether fixes are tried.
+    pub trials: Trials,
+}
+
+/// Whether fixes are tried before they are suggested, which takes most of a hunt's time where much is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trials {
+    /// Each finding's, as long as the budget lasts.
+    Run,
+    /// None: every fix is unproven.
+    Skip,
 }
 
 impl Options {
@@ -51,7 +65,13 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { assumptions: Arc::default(), budget: Duration::from_secs(600), seed: 1, sequences: 64 }
+        Self {
+            assumptions: Arc::default(),
+            budget: Duration::from_secs(600),
+            seed: 1,
+            sequences: 64,
+            trials: Trials::Run,
+        }
     }
 }
 
@@ -117,7 +137,8 @@ pub async fn hunt_with(
         setup: &setup,
     };
     let connect_as_login = || async {
-        let options = server.admin(&applied.database).options(defaults.clone());
+        let limit = [("statement_timeout".to_owned(), STATEMENT_LIMIT.to_owned())];
+        let options = server.admin(&applied.database).options(limit.into_iter().chain(defaults.clone()));
         let connection = PgConnection::connect_with(&options).await;
         connection.map_err(HuntError::database("connect to the new database"))
     };
@@ -147,6 +168,7 @@ pub async fn hunt_with(
     let protected = |object: &str| catalogue.relations.values().any(|table| table.name == object && table.row_security);
     let reads = reads.filter(|probe| protected(&probe.object)).take(CONTROL_TABLES).cloned().collect();
     let mut prover = Prover::new(schema, reads, server.admin(&fix_clone), &notices).await?;
+    let fixes_end = (options.trials == Trials::Run).then_some(fixes_end);
     let mut findings = prove(&mut prover, found, audited.findings.clone(), &usual_columns, fixes_end).await?;
 
     findings.splice(0..0, overheard);
@@ -183,13 +205,13 @@ async fn prove(
     found: Vec<Found>,
     audited: Vec<Finding>,
     tenant_columns: &[String],
-    deadline: Instant,
+    deadline: Option<Instant>,
 ) -> Result<Vec<Finding>, HuntError> {
     let mut findings = Vec::new();
     for mut found in found {
-        match Instant::now() < deadline {
+        match deadline.is_some_and(|deadline| Instant::now() < deadline) {
             true => prover.prove(&mut found).await?,
-            false => untried(&mut found.finding),
+            false => untried(&mut found.finding, deadline),
         }
         findings.push(found.finding);
     }
@@ -200,29 +222,35 @@ async fn prove(
         if findings.iter().any(is_confirmed) {
             continue;
         }
-        match Instant::now() < deadline {
+        match deadline.is_some_and(|deadline| Instant::now() < deadline) {
             true => prover.prove_static(&mut finding, tenant_columns).await?,
-            false => untried(&mut finding),
+            false => untried(&mut finding, deadline),
         }
         findings.push(finding);
     }
     Ok(findings)
 }
 
-fn untried(finding: &mut Finding) {
+fn untried(finding: &mut Finding, deadline: Option<Instant>) {
     finding.fix_status = FixStatus::Unproven;
-    finding.fix_note = "no fix proven: the budget is used up".to_owned();
+    let why = if deadline.is_some() { "the budget is used up" } else { "none was to be tried" };
+    finding.fix_note = format!("no fix proven: {why}");
 }
 
 async fn connect(server: &Server, database: &str) -> Result<PgConnection, HuntError> {
-    // A function of the schema may take for ever.
-    let options = server.admin(database).options([("statement_timeout", "30s")]);
+    let options = server.admin(database).options([("statement_timeout", STATEMENT_LIMIT)]);
     PgConnection::connect_with(&options).await.map_err(HuntError::database("connect to the new database"))
 }
 
 /// A connection of the search. Its other one may hold the lock that it waits for.
 async fn line(server: &Server, database: &str) -> Result<PgConnection, HuntError> {
-    let settings = [("statement_timeout", "5s"), ("lock_timeout", "50ms"), ("plan_cache_mode", "force_generic_plan")];
+    let settings = [
+        ("statement_timeout", "5s"),
+        ("lock_timeout", "50ms"),
+        ("plan_cache_mode", "force_generic_plan"),
+        // Its ROLLBACK outside of a transaction is no news.
+        ("client_min_messages", "error"),
+    ];
     let options = server.admin(database).options(settings);
     PgConnection::connect_with(&options).await.map_err(HuntError::database("connect to the clone"))
 }

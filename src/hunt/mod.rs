@@ -25,7 +25,7 @@ mod seeding;
 pub use audit::{Audit, audit};
 pub use error::HuntError;
 pub use finding::{Finding, FixStatus, Severity, Status};
-pub use hunt::{Options, hunt, hunt_with};
+pub use hunt::{Options, Trials, hunt, hunt_with};
 pub use input::{
     Accepted, Applied, Baseline, BusinessConfig, Config, ContextConfig, Target, TenantConfig, TenantsConfig, apply,
     open_read_only,

@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tenant_chaos::hunt::{Config, Finding, HuntReport, Severity, Status, Target, hunt};
+use tenant_chaos::hunt::{
+    Audit, Config, Finding, HuntError, HuntReport, Options, Severity, Status, Target, Trials, audit, hunt_with,
+};
 use tenant_chaos::stack::{ProviderChoice, Server, StackOptions};
 
 use super::plants::{Plant, Planted};
@@ -34,8 +36,21 @@ pub(crate) struct Row {
     pub(crate) trouble: Option<String>,
 }
 
+/// A hunt, and the audit of the same database: a hunt leaves out what a rule says of what a probe has confirmed.
+pub(crate) struct Hunted {
+    pub(crate) report: HuntReport,
+    audit: Audit,
+}
+
+impl Hunted {
+    fn has(&self, finding: &Finding) -> bool {
+        let mut all = self.report.findings.iter().chain(&self.audit.findings);
+        all.any(|known| known.fingerprint == finding.fingerprint)
+    }
+}
+
 /// The unmodified schemas' hunts.
-pub(crate) type Clean = BTreeMap<&'static str, HuntReport>;
+pub(crate) type Clean = BTreeMap<&'static str, Hunted>;
 
 /// Hunts each plant in each of its schemas; the rows come in the order of the schemas and plants.
 pub(crate) async fn run(wanted: Vec<(&'static Style, &'static Plant)>) -> (Clean, Vec<Row>) {
@@ -58,11 +73,25 @@ async fn clean(styles: impl Iterator<Item = &'static Style>) -> (Clean, Server) 
     let mut reports = Clean::new();
     for style in styles {
         let target = Target::Schema(style.path.into());
-        let report = hunt(&target, &server, Some(style.login), &Config::default()).await.unwrap();
+        let hunted = hunt_and_audit(&target, &server, style, &Config::default()).await.unwrap();
         tidy(&server, style).await;
-        reports.insert(style.name, report);
+        reports.insert(style.name, hunted);
     }
     (reports, server)
+}
+
+/// Every probe. Sequences and trials of fixes have tests of their own.
+async fn hunt_and_audit(target: &Target, server: &Server, style: &Style, config: &Config) -> Result<Hunted, HuntError> {
+    let options = Options { sequences: 0, trials: Trials::Skip, ..Options::default() };
+    let report = hunt_with(target, server, Some(style.login), config, &options).await?;
+    let mut admin = PgConnection::connect_with(&server.admin("postgres")).await.unwrap();
+    let query = "SELECT datname::text FROM pg_database WHERE datname ~ '^chaos_hunt_[0-9a-f]+$'";
+    let database: String = sqlx::query_scalar(query).fetch_one(&mut admin).await.unwrap();
+    admin.close().await.unwrap();
+    let mut connection = PgConnection::connect_with(&server.admin(&database)).await.unwrap();
+    let audit = audit(&mut connection, Some(style.login)).await?;
+    connection.close().await.unwrap();
+    Ok(Hunted { report, audit })
 }
 
 async fn server() -> Server {
@@ -100,7 +129,7 @@ async fn worker(
     rows
 }
 
-async fn one(server: &Server, style: &'static Style, plant: &'static Plant, clean: &HuntReport) -> Row {
+async fn one(server: &Server, style: &'static Style, plant: &'static Plant, clean: &Hunted) -> Row {
     let mut row = Row {
         schema: style.name,
         mode: plant.mode,
@@ -119,24 +148,23 @@ async fn one(server: &Server, style: &'static Style, plant: &'static Plant, clea
     };
     let (_folder, target) = with_plant(style, sql.as_deref());
     let began = Instant::now();
-    let report = hunt(&target, server, Some(style.login), &config).await;
+    let hunted = hunt_and_audit(&target, server, style, &config).await;
     row.milliseconds = began.elapsed().as_millis();
     tidy(server, style).await;
-    let report = match report {
-        Ok(report) => report,
+    let Hunted { report, audit } = match hunted {
+        Ok(hunted) => hunted,
         Err(error) => return Row { trouble: Some(format!("{error}: {error:?}")), ..row },
     };
-    let is_new = |finding: &&Finding| !clean.findings.iter().any(|old| old.fingerprint == finding.fingerprint);
-    let best = |status: Status| {
-        let found = report.findings.iter().filter(|finding| finding.status == status).filter(is_new);
-        found.min_by_key(|finding| (finding.mode != plant.mode, finding.severity))
+    let best = |findings: &'_ [Finding], status: Status| -> Option<Finding> {
+        let found = findings.iter().filter(|finding| finding.status == status && !clean.has(finding));
+        found.min_by_key(|finding| (finding.mode != plant.mode, finding.severity)).cloned()
     };
-    row.by_rule = best(Status::Static).map(|finding| finding.mode.clone());
-    if let Some(finding) = best(Status::Confirmed) {
+    row.by_rule = best(&audit.findings, Status::Static).map(|finding| finding.mode);
+    if let Some(finding) = best(&report.findings, Status::Confirmed) {
         let parts = [Some(&finding.mode), finding.verb.as_ref(), finding.context_state.as_ref()];
         row.by_probe = Some(parts.into_iter().flatten().cloned().collect::<Vec<_>>().join(", "));
         row.steps = Some(steps(&finding.reproducer_sql));
-    } else if lost_control(&report) && !lost_control(clean) {
+    } else if lost_control(&report) && !lost_control(&clean.report) {
         row.by_probe = Some("control".to_owned());
     }
     row
@@ -148,9 +176,9 @@ fn lost_control(report: &HuntReport) -> bool {
 }
 
 /// Findings that an isolating schema must not have.
-pub(crate) fn open(report: &HuntReport) -> Vec<&Finding> {
+pub(crate) fn open(hunted: &Hunted) -> Vec<&Finding> {
     let is_open = |finding: &&Finding| matches!(finding.severity, Severity::Leak | Severity::Write);
-    report.findings.iter().filter(is_open).collect()
+    hunted.report.findings.iter().chain(&hunted.audit.findings).filter(is_open).collect()
 }
 
 /// The schema as a folder, with what is planted in a last file.

@@ -20,7 +20,8 @@ setting holds the tenant), `tests/schemas/claims.sql` (a user's claims in JSON, 
 - *Probe*: the mode, verb and state of the context under which a probe confirms it; *control* means that a tenant no
   longer sees its own rows, so that the table is reported as NOT TESTED.
 - *Steps*: statements of the reproducer, beside the transaction's own and the seeded rows.
-- *Time*: of the whole hunt in milliseconds, two at a time on two cores, of a build that is not optimised.
+- *Time*: of the hunt in milliseconds, without trials of fixes and without the search for sequences, two at a time on two
+  cores that others share, of a build that is not optimised.
 
 This file is generated: `TENANT_CHAOS_RECALL=all UPDATE_DOCS=1 cargo test --test hunt_recall`. What it says is found, a
 test demands to be found: a few rows in each `cargo test`, all of them in the nightly workflow.

@@ -282,12 +282,37 @@ async fn matching(
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
+/// A query that reads what a `COPY … TO STDOUT` copies, and gives no row.
+fn query_of(copy: &str) -> String {
+    let what = copy.strip_prefix("COPY ").unwrap_or(copy);
+    let what = what.strip_suffix(" TO STDOUT").unwrap_or(what);
+    match (what.starts_with('('), what.split_once(" (")) {
+        (false, Some((table, columns))) => format!("SELECT {} FROM {table} LIMIT 0", columns.trim_end_matches(')')),
+        _ => format!("SELECT FROM {what} AS copied LIMIT 0"),
+    }
+}
+
 async fn copied(
     connection: &mut PgConnection,
     statement: &str,
     strangers: &[Tenant],
 ) -> Result<Vec<(String, bool)>, sqlx::Error> {
+    // The driver leaves the answer to a COPY that cannot begin half read, and is out of step from then on (sqlx 0.9.0).
+    // A query that needs the same rights and policies fails first.
+    run(connection, query_of(statement)).await?;
     let chunks: Vec<_> = connection.copy_out_raw(statement).await?.try_collect().await?;
     let text = String::from_utf8_lossy(&chunks.concat()).into_owned();
     Ok(text.lines().map(|line| (line.to_owned(), strangers.iter().any(|stranger| stranger.is_in(line)))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table with columns, and a query, each as a query for the same.
+    #[test]
+    fn a_copy_is_a_query() {
+        assert_eq!(query_of("COPY a.b (\"c\", \"d\") TO STDOUT"), "SELECT \"c\", \"d\" FROM a.b LIMIT 0");
+        assert_eq!(query_of("COPY (SELECT c FROM b) TO STDOUT"), "SELECT FROM (SELECT c FROM b) AS copied LIMIT 0");
+    }
 }

@@ -1,6 +1,6 @@
 //! F30: settings whose names differ by a slip of the finger, of which one is never set.
 
-/// Pairs of names that are nearly the same: one edit in five characters, and two at most.
+/// Pairs of names that are nearly the same: one edit in six characters, and two at most.
 pub(in crate::hunt) fn near_duplicates(names: &[String]) -> Vec<(&str, &str)> {
     let mut pairs = Vec::new();
     for (place, one) in names.iter().enumerate() {
@@ -8,7 +8,7 @@ pub(in crate::hunt) fn near_duplicates(names: &[String]) -> Vec<(&str, &str)> {
             let distance = strsim::damerau_levenshtein(one, other);
             let numbered = one.trim_end_matches(|c: char| c.is_ascii_digit())
                 == other.trim_end_matches(|c: char| c.is_ascii_digit());
-            if (1..=2).contains(&distance) && distance * 5 <= one.len().min(other.len()) && !numbered {
+            if (1..=2).contains(&distance) && distance * 6 <= one.len().min(other.len()) && !numbered {
                 pairs.push((one.as_str(), other.as_str()));
             }
         }
