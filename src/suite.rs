@@ -9,7 +9,8 @@
 //! ```
 //!
 //! One server is started for all tests of the process, when the first one runs, and stopped at the end. Tests that
-//! may share it run side by side; those with `server = "alone"` wait for it to be theirs. The provider is `local`
+//! may share it run side by side; those with `server = "alone"` wait for it to be theirs, those with `server = "own"` get
+//! one each. A scenario that the provider cannot do is listed as ignored. The provider is `local`
 //! unless `TENANT_CHAOS_PROVIDER` says otherwise.
 
 use std::path::{Path, PathBuf};
@@ -58,11 +59,16 @@ pub fn main_with(folder: impl AsRef<Path>, options: RunOptions) -> ExitCode {
             return ExitCode::from(4);
         }
     };
+    let provider = shared.options.stack.provider.name();
     let trials = scenarios
         .into_iter()
         .map(|scenario| {
             let shared = shared.clone();
+            let elsewhere = scenario.cannot_run_on(provider).is_some();
+            let kind = if elsewhere { format!("not on {provider}") } else { String::new() };
             Trial::test(format!("{}::{}", scenario.family, scenario.name), move || shared.run(&scenario))
+                .with_ignored_flag(elsewhere)
+                .with_kind(kind)
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -122,6 +128,10 @@ impl Shared {
             match scenario.stack.server {
                 ServerUse::Shared => _reading = self.server.read().await,
                 ServerUse::Alone => _writing = self.server.write().await,
+                ServerUse::Own => {
+                    _reading = self.server.read().await;
+                    return Ok(crate::run::run_scenario(scenario, self.options.clone()).await?);
+                }
             }
             self.run_on_the_server(scenario).await
         })?;

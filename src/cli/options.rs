@@ -57,6 +57,7 @@ impl StackArgs {
             bin_dir: self.bin_dir.clone(),
             fetch_from: std::env::var("TENANT_CHAOS_POSTGRES_SOURCE").ok().filter(|source| !source.is_empty()),
             keep: self.keep,
+            ..StackOptions::default()
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a scenario could cost before it has run: its faults and planted bugs at their full extent.
 
 use crate::business_metrics::{AnchoredBreach, Assumptions, MicroDollars, Outage, SlaSchedule};
-use crate::scenario::{Defect, FaultAction, Scenario, WireFault};
+use crate::scenario::{Defect, FaultAction, Scenario, ServerFault, WireFault};
 
 use super::model::usd;
 use super::scale::Scale;
@@ -62,14 +62,18 @@ pub fn worst_case(scenario: &Scenario, assumptions: &Assumptions) -> WorstCase {
 /// Whether something in the scenario is about one tenant's data reaching another.
 fn can_expose(scenario: &Scenario) -> bool {
     let drops = scenario.faults.iter().any(|fault| match &fault.action {
-        FaultAction::ContextDrop { .. } => true,
+        FaultAction::ContextDrop { .. } | FaultAction::Operator(_) => true,
         FaultAction::Wire(fault) => {
             matches!(fault, WireFault::DropContext | WireFault::Swallow | WireFault::Reorder)
         }
         _ => false,
     });
     let spills = scenario.stack.defects.iter().any(|defect| match defect {
-        Defect::NoBulkhead | Defect::LeakOnError | Defect::AckWithoutCommit | Defect::BlindRetry => false,
+        Defect::NoBulkhead
+        | Defect::LeakOnError
+        | Defect::AsyncCommit
+        | Defect::AckWithoutCommit
+        | Defect::BlindRetry => false,
         Defect::SessionSet
         | Defect::SetOutsideTransaction
         | Defect::SwallowedReset
@@ -89,10 +93,15 @@ fn can_stop(scenario: &Scenario) -> bool {
 }
 
 fn spoils_writes(scenario: &Scenario) -> bool {
-    let spoils = |defect: &Defect| matches!(defect, Defect::AckWithoutCommit | Defect::BlindRetry);
+    let spoils =
+        |defect: &Defect| matches!(defect, Defect::AsyncCommit | Defect::AckWithoutCommit | Defect::BlindRetry);
     let on_the_wire = |fault: &FaultAction| {
         use WireFault::{CutStatement, Duplicate, Reorder, Swallow};
-        matches!(fault, FaultAction::Wire(CutStatement { .. } | Duplicate | Reorder | Swallow))
+        matches!(
+            fault,
+            FaultAction::Wire(CutStatement { .. } | Duplicate | Reorder | Swallow)
+                | FaultAction::Server(ServerFault::Kill | ServerFault::Failover)
+        )
     };
     scenario.stack.defects.iter().any(spoils) || scenario.faults.iter().any(|fault| on_the_wire(&fault.action))
 }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::catalogue_check::CatalogueCheck;
 use super::live::{Live, micros};
 use super::options::{RunError, RunOptions};
 use super::progress::ProgressEvent;
@@ -16,7 +18,7 @@ use super::verify::compare_ledger;
 use crate::faults::{Conductor, Target};
 use crate::load::{Classes, Executor, Load, LoadPlan, Recorder, RecorderOptions, SliceClock};
 use crate::observe::{EndReason, Event, Footer, Header, JOURNAL_SCHEMA_VERSION, JournalWriter, Roster, UndoRecord};
-use crate::scenario::{Phase, Scenario};
+use crate::scenario::{Layer, Phase, Scenario};
 use crate::stack::Server;
 use crate::tenancy::Directory;
 
@@ -35,7 +37,7 @@ pub(super) async fn run_in_database(
 ) -> Result<(), RunError> {
     let provisioned = provision(server, database, scenario, options.seed).await?;
     let tenancy = provisioned.tenancy.clone();
-    let run = std::panic::AssertUnwindSafe(run_provisioned(server, provisioned, scenario, options, journal));
+    let run = std::panic::AssertUnwindSafe(run_provisioned(server, database, provisioned, scenario, options, journal));
     let outcome = run.catch_unwind().await;
     tenancy.shut_down();
     outcome.unwrap_or_else(|panic| {
@@ -46,6 +48,7 @@ pub(super) async fn run_in_database(
 
 async fn run_provisioned(
     server: &Server,
+    database: &str,
     provisioned: Provisioned,
     scenario: &Scenario,
     options: &RunOptions,
@@ -73,7 +76,24 @@ async fn run_provisioned(
     let rows = scenario.fleet.rows_per_tenant;
     let executor = Arc::new(Executor::new(tenancy, directory, recorder, Instant::now(), scenario.load.timeout, rows));
     let inject_from = scenario.phases.baseline;
-    let target = Target { executor: executor.clone(), plan: plan.clone(), connect, inject_from, wire };
+    let (send_alert, catalogue_alerts) = mpsc::unbounded_channel();
+    let check = match tenancy_watches(scenario) {
+        true => {
+            let check = CatalogueCheck::start(admin.clone(), connect.get_username()).await;
+            let check = check.map_err(|error| RunError::Prepare(error.into()))?;
+            Some(AbortOnDropHandle::new(tokio::spawn(check.watch(executor.clone(), send_alert))))
+        }
+        false => None,
+    };
+    let target = Target {
+        executor: executor.clone(),
+        plan: plan.clone(),
+        connect,
+        admin: admin.clone(),
+        inject_from,
+        wire,
+        control: server.control(),
+    };
 
     let stop = options.cancel.child_token();
     let (send_fault, faults) = mpsc::unbounded_channel();
@@ -86,6 +106,7 @@ async fn run_provisioned(
         executor: executor.clone(),
         journal: &mut journal,
         faults,
+        catalogue_alerts,
         reporter: &*options.reporter,
         interrupt: options.cancel.clone(),
         stop: stop.clone(),
@@ -100,6 +121,7 @@ async fn run_provisioned(
         tracing::warn!("requests were still under way {wind_down:?} after the load had ended; they were cut off");
     }
     let mut end = followed?;
+    drop(check);
     live.write_fault_events()?;
     live.last_look_at_the_monitor()?;
     if let Err(problem) = conducted {
@@ -107,7 +129,14 @@ async fn run_provisioned(
     }
     let (name, phase, lasts) = (scenario.name.clone(), Phase::Verify, Duration::ZERO);
     options.reporter.event(&ProgressEvent::PhaseStarted { scenario: name, phase, lasts });
+    // A failover has led the administrator elsewhere.
+    let admin = server.admin(database);
     close(scenario, &executor, &admin, journal, end, undo).await
+}
+
+/// The catalogue check belongs to the monitoring layer.
+fn tenancy_watches(scenario: &Scenario) -> bool {
+    scenario.stack.defence.contains(&Layer::Monitor)
 }
 
 /// What was undone, and what went wrong with the faults.

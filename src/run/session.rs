@@ -9,7 +9,7 @@ use super::scenario_run::run_in_database;
 use crate::observe::{UndoRecord, read_journal};
 use crate::report::{ScenarioReport, judge_journal};
 use crate::scenario::Scenario;
-use crate::stack::{SeedProgress, Server};
+use crate::stack::{Needs, ProviderChoice, SeedProgress, Server};
 
 /// A running server.
 pub struct Session {
@@ -76,6 +76,9 @@ impl Session {
     }
 
     async fn run_and_judge(&self, scenario: &Scenario) -> Result<ScenarioReport, RunError> {
+        if let Some(why) = scenario.cannot_run_on(self.server.provider()) {
+            return Err(RunError::NotHere(why));
+        }
         let begun = Instant::now();
         let reporter = self.options.reporter.clone();
         let show = move |SeedProgress { done, total }| reporter.event(&ProgressEvent::Seeding { done, total });
@@ -106,8 +109,14 @@ impl Session {
 /// Runs one scenario on a server of its own: the few lines that a test needs.
 ///
 /// # Errors
-/// Harness trouble. A scenario that fails is a report, not an error.
-pub async fn run_scenario(scenario: &Scenario, options: RunOptions) -> Result<ScenarioReport, RunError> {
+/// Harness trouble, and [`RunError::NotHere`] if the provider cannot do what the scenario is about. A scenario that
+/// fails is a report, not an error.
+pub async fn run_scenario(scenario: &Scenario, mut options: RunOptions) -> Result<ScenarioReport, RunError> {
+    let named = options.stack.provider != ProviderChoice::Auto;
+    if let Some(why) = scenario.cannot_run_on(options.stack.provider.name()).filter(|_| named) {
+        return Err(RunError::NotHere(why));
+    }
+    options.stack.needs = Needs::of(&scenario.stack);
     let session = Session::start(options, scenario.stack.postgres.as_deref()).await?;
     let report = session.run(scenario).await;
     session.stop().await?;

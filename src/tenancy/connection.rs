@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, Timeouts};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
@@ -31,23 +32,33 @@ pub struct TenantConnection {
 /// Opens connections for the pool.
 #[derive(Debug)]
 pub struct Connector {
-    options: PgConnectOptions,
+    options: ArcSwap<PgConnectOptions>,
+    statement_timeout: Duration,
 }
 
 impl Connector {
     /// A connector. Statements are cancelled by the server after `statement_timeout`, which survives `RESET ALL`.
     pub fn new(options: PgConnectOptions, statement_timeout: Duration) -> Self {
-        let millis = statement_timeout.as_millis().max(1).to_string();
-        let options = options.application_name("tenant-chaos application").options([("statement_timeout", millis)]);
-        Self { options }
+        let options = ArcSwap::from_pointee(as_application(options, statement_timeout));
+        Self { options, statement_timeout }
+    }
+
+    /// Opens connections elsewhere from now on. Those that are open stay where they are.
+    fn redirect(&self, options: PgConnectOptions) {
+        self.options.store(Arc::new(as_application(options, self.statement_timeout)));
     }
 
     /// Opens one connection.
     pub async fn connect(&self) -> Result<TenantConnection, sqlx::Error> {
-        let mut pg = PgConnection::connect_with(&self.options).await?;
+        let mut pg = PgConnection::connect_with(&self.options.load()).await?;
         let backend_pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut pg).await?;
         Ok(TenantConnection { pg, backend_pid, previous: None, tainted: None, broken: false })
     }
+}
+
+fn as_application(options: PgConnectOptions, statement_timeout: Duration) -> PgConnectOptions {
+    let millis = statement_timeout.as_millis().max(1).to_string();
+    options.application_name("tenant-chaos application").options([("statement_timeout", millis)])
 }
 
 impl Manager for Connector {
@@ -104,6 +115,11 @@ impl TenantPool {
             PoolError::Closed => TenancyError::Setup("the pool is closed".into()),
             other => TenancyError::Setup(other.to_string()),
         })
+    }
+
+    /// Opens connections elsewhere from now on. Those that are open stay where they are until they fail.
+    pub(super) fn redirect(&self, options: PgConnectOptions) {
+        self.pool.manager().redirect(options);
     }
 
     /// Opens a connection beside the pool.

@@ -19,6 +19,8 @@ use crate::scenario::{Defect, Layer, Operation, PoolSpec, Tier};
 pub struct TenancyOptions {
     /// Where to connect, as which role.
     pub connect: PgConnectOptions,
+    /// Where reads and reports go instead, if there is a replica.
+    pub replica: Option<PgConnectOptions>,
     /// The pool.
     pub pool: PoolSpec,
     /// Layers of defence that are on.
@@ -32,6 +34,7 @@ pub struct TenancyOptions {
 /// The reference multi-tenant runtime.
 pub struct Tenancy {
     pool: TenantPool,
+    reads: Option<TenantPool>,
     bulkheads: Bulkheads,
     hooks: Hooks,
     monitor: Monitor,
@@ -46,14 +49,18 @@ impl Tenancy {
     /// # Errors
     /// [`TenancyError::Setup`] if the pool cannot be built.
     pub fn new(options: TenancyOptions) -> Result<Arc<Self>, TenancyError> {
-        let TenancyOptions { connect, pool: spec, defence, defects, statement_timeout } = options;
+        let TenancyOptions { connect, replica, pool: spec, defence, defects, statement_timeout } = options;
         let pool = TenantPool::new(Connector::new(connect, statement_timeout), spec.size, spec.acquire_timeout)?;
+        let reads = replica.map(|replica| {
+            TenantPool::new(Connector::new(replica, statement_timeout), spec.size, spec.acquire_timeout)
+        });
+        let reads = reads.transpose()?;
         let bulkheads = match defects.contains(&Defect::NoBulkhead) {
             true => Bulkheads::default(),
             false => Bulkheads::of(&spec.bulkheads, spec.size),
         };
         let (hooks, monitor, graveyard) = Default::default();
-        Ok(Arc::new(Self { pool, bulkheads, hooks, monitor, defence, defects, graveyard }))
+        Ok(Arc::new(Self { pool, reads, bulkheads, hooks, monitor, defence, defects, graveyard }))
     }
 
     /// Opens a transaction for the task's tenant (see [`super::with_tenant`]).
@@ -97,6 +104,31 @@ impl Tenancy {
         &self.pool
     }
 
+    /// The pool for an operation: the replica's for what only reads, if there is a replica.
+    pub(super) fn pool_for(&self, operation: Operation) -> &TenantPool {
+        match (operation, &self.reads) {
+            (Operation::Read | Operation::Report, Some(reads)) => reads,
+            _ => &self.pool,
+        }
+    }
+
+    /// Opens every connection, so that the first requests do not pay for it.
+    ///
+    /// # Errors
+    /// The first that cannot be opened.
+    pub async fn warm_up(&self) -> Result<(), TenancyError> {
+        self.pool.warm_up().await?;
+        match &self.reads {
+            Some(reads) => reads.warm_up().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Leads writes to another server from now on, as after a failover. Connections that are open stay until they fail.
+    pub fn redirect(&self, connect: PgConnectOptions) {
+        self.pool.redirect(connect);
+    }
+
     /// Where faults hook in.
     pub fn hooks(&self) -> &Hooks {
         &self.hooks
@@ -121,5 +153,8 @@ impl Tenancy {
     pub fn shut_down(&self) {
         self.graveyard.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.pool.close();
+        if let Some(reads) = &self.reads {
+            reads.close();
+        }
     }
 }

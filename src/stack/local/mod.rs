@@ -6,7 +6,10 @@ mod cluster;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod lease;
+mod member;
 mod process;
+mod replica;
+mod volume;
 
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
