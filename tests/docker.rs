@@ -211,7 +211,7 @@ fn bounded_volume() -> Result<(), Failed> {
     })
 }
 
-/// A harness that is killed with -9 leaves a container, which `clean` removes; that of a living harness stays.
+/// A harness that is killed with -9 leaves a container, here one that a fault had paused, which `clean` removes; that of a living harness stays.
 fn leftovers() -> Result<(), Failed> {
     let mut child = Command::new(std::env::current_exe()?).env(CHILD, "1").stdout(Stdio::piped()).spawn()?;
     let mut line = String::new();
@@ -232,11 +232,12 @@ fn leftovers() -> Result<(), Failed> {
     })
 }
 
-/// Starts a container, says which, and waits.
+/// Starts a container, holds it as a fault would, says which, and waits.
 fn child_that_is_killed() -> ExitCode {
     runtime().block_on(async {
-        let server = Server::start(&options(), None).await.expect("a server starts");
-        println!("{}", server.container_id().await.expect("the docker provider has a container"));
+        let (_server, control, container) = own(None).await.expect("a server starts");
+        control.pause().await.expect("the container is held");
+        println!("{container}");
         std::future::pending::<()>().await;
     });
     ExitCode::FAILURE
