@@ -9,8 +9,9 @@
 //! The library's two entry points are `run::run_scenario` (one scenario, its report) and `suite::main` (a folder
 //! of scenarios as `cargo test`).
 
-// What is wrong with a file that a user wrote.
+// What is wrong with a file that a user wrote, and how people read numbers.
 pub mod diagnostics;
+mod wording;
 
 // What things mean: pure, no I/O.
 pub mod stats;

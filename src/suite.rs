@@ -10,8 +10,8 @@
 //!
 //! One server is started for all tests of the process, when the first one runs, and stopped at the end. Tests that
 //! may share it run side by side; those with `server = "alone"` wait for it to be theirs, those with `server = "own"` get
-//! one each. A scenario that the provider cannot do is listed as ignored. The provider is `local`
-//! unless `TENANT_CHAOS_PROVIDER` says otherwise.
+//! one each. A scenario that the provider cannot do is listed as ignored. The provider is `local` unless
+//! `TENANT_CHAOS_PROVIDER` says otherwise. An inconclusive scenario is run once more, then its test fails.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -96,6 +96,7 @@ pub fn options_from_environment() -> Result<RunOptions, String> {
         Some(other) => return Err(format!("TENANT_CHAOS_PROVIDER={other}: use auto, docker, local or external")),
     };
     options.stack.image = variable("TENANT_CHAOS_IMAGE");
+    options.stack.pgbouncer = variable("TENANT_CHAOS_PGBOUNCER").map(PathBuf::from);
     options.stack.database_url = variable("TENANT_CHAOS_DATABASE_URL");
     options.journals = variable("TENANT_CHAOS_JOURNALS").map(PathBuf::from);
     Ok(options)
@@ -128,12 +129,9 @@ impl Shared {
             match scenario.stack.server {
                 ServerUse::Shared => _reading = self.server.read().await,
                 ServerUse::Alone => _writing = self.server.write().await,
-                ServerUse::Own => {
-                    _reading = self.server.read().await;
-                    return Ok(crate::run::run_scenario(scenario, self.options.clone()).await?);
-                }
+                ServerUse::Own => _reading = self.server.read().await,
             }
-            self.run_on_the_server(scenario).await
+            self.decide(scenario).await
         })?;
         match report.verdict {
             Verdict::Pass => Ok(()),
@@ -143,7 +141,21 @@ impl Shared {
         }
     }
 
+    /// Runs the scenario, and once more if nothing could be decided: a machine that was busy for a moment is no reason to
+    /// stop a build, and a scenario that can never be decided stays inconclusive.
+    async fn decide(&self, scenario: &Scenario) -> Result<ScenarioReport, Failed> {
+        let report = self.run_on_the_server(scenario).await?;
+        if report.verdict != Verdict::Inconclusive {
+            return Ok(report);
+        }
+        eprintln!("{}: inconclusive, so it is run once more", scenario.name);
+        self.run_on_the_server(scenario).await
+    }
+
     async fn run_on_the_server(&self, scenario: &Scenario) -> Result<ScenarioReport, Failed> {
+        if scenario.stack.server == ServerUse::Own {
+            return Ok(crate::run::run_scenario(scenario, self.options.clone()).await?);
+        }
         let wanted = scenario.stack.postgres.clone();
         let session = self
             .session

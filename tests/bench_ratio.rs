@@ -3,7 +3,7 @@
 #[path = "../benches/common/ratio.rs"]
 mod ratio;
 
-use ratio::{Ratio, median, percentile};
+use ratio::{Ratio, Reach, median, percentile};
 
 /// A disturbance that strikes both sides of some rounds cancels: the ratio is exact, and so is its interval.
 #[test]
@@ -52,4 +52,22 @@ fn medians_and_percentiles() {
     assert!(median(&[]).is_nan());
     let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
     assert_eq!([0.0, 0.5, 0.99, 1.0].map(|p| percentile(&hundred, p)), [1.0, 50.0, 99.0, 100.0]);
+}
+
+/// A goal is reached or missed only where the whole interval says so; a bound within it, or nothing measured, decides
+/// nothing.
+#[test]
+fn what_is_within_noise_is_not_decided() {
+    let ratio = |low, high| Ratio { median: (low + high) / 2.0, low, high, rounds: 10 };
+    assert_eq!(Reach::at_most(&ratio(1.0, 1.4), 1.5), Reach::Reached);
+    assert_eq!(Reach::at_most(&ratio(1.0, 1.6), 1.5), Reach::Undecided, "its median is below the bound");
+    assert_eq!(Reach::at_most(&ratio(1.6, 1.7), 1.5), Reach::Missed);
+    assert_eq!(Reach::at_least(&ratio(0.96, 1.1), 0.95), Reach::Reached);
+    assert_eq!(Reach::at_least(&ratio(0.9, 1.1), 0.95), Reach::Undecided);
+    assert_eq!(Reach::at_least(&ratio(0.8, 0.9), 0.95), Reach::Missed);
+    for reach in [Reach::at_most(&ratio(f64::NAN, f64::NAN), 1.5), Reach::at_most(&ratio(1.0, f64::INFINITY), 1.5)] {
+        assert_eq!(reach, Reach::Undecided);
+    }
+    let words = [Reach::Reached, Reach::Missed, Reach::Undecided].map(Reach::word);
+    assert!(words[2].starts_with("not decided") && words[0] != words[1]);
 }

@@ -106,24 +106,29 @@ fn models() -> String {
 
 fn architectures() -> String {
     let rows = ArchitectureModel::of(&point()).compare(10_000.0, 100.0).unwrap().map(|each| {
+        let leaks = each.break_even.map_or("-".to_owned(), |leaks| format!("{:.2}", leaks.mean));
         vec![
             each.architecture.name().to_owned(),
-            usd(each.per_tenant_month),
             usd(each.yearly),
+            usd(each.leaks_yearly),
+            usd(each.total),
             percent(each.margin),
+            percent(each.margin_after_leaks),
             usd(each.worst_breach),
-            each.break_even_leaks.map_or("-".to_owned(), |leaks| format!("{leaks:.2}")),
+            leaks,
             each.architecture.wrong_when().to_owned(),
         ]
     });
     table(
         &[
             "architecture",
-            "tenant a month",
             "10,000 tenants a year",
+            "leaks a year",
+            "total",
             "margin",
+            "after leaks",
             "worst leak",
-            "such leaks a year that eat the saving",
+            "leaks a year that eat the saving",
             "wrong when",
         ],
         rows.into(),

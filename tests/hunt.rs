@@ -160,11 +160,10 @@ async fn what_cannot_be_discovered_is_asked_for() {
     let file = folder.path().join("schema.sql");
     std::fs::write(
         &file,
-        "CREATE ROLE app; CREATE ROLE tenant_one; CREATE ROLE tenant_two; GRANT tenant_one, tenant_two TO app;\n\
-         CREATE TABLE notes (id int PRIMARY KEY, owner name NOT NULL, body text);\n\
+        "CREATE TABLE notes (id int PRIMARY KEY, owner text NOT NULL, body text);\n\
          ALTER TABLE notes ENABLE ROW LEVEL SECURITY;\n\
-         CREATE POLICY p ON notes USING (owner = current_user);\n\
-         GRANT SELECT ON notes TO app, tenant_one, tenant_two;",
+         CREATE POLICY p ON notes USING (md5(owner) = current_setting('app.token', true));\n\
+         GRANT SELECT ON notes TO app;",
     )
     .unwrap();
     let target = Target::Schema(file.clone());
@@ -173,16 +172,13 @@ async fn what_cannot_be_discovered_is_asked_for() {
     assert!(report.question().is_some_and(|question| question.contains("[context]")));
 
     let config = Config::parse(
-        "[context]\nenter = ['SET LOCAL ROLE {role}']\n\
-         [tenants.a]\nvariables = { role = 'tenant_one' }\n\
-         setup = [\"UPDATE notes SET owner = 'tenant_one' WHERE body LIKE 'canary-a%'\"]\n\
-         [tenants.b]\nvariables = { role = 'tenant_two' }\n\
-         setup = [\"UPDATE notes SET owner = 'tenant_two' WHERE body LIKE 'canary-b%'\"]\n",
+        "[context]\nenter = [\"SELECT set_config('app.token', md5('{name}'), true)\"]\n\
+         [tenants.a]\nvariables = { name = 'one' }\n\
+         setup = [\"UPDATE notes SET owner = 'one' WHERE body LIKE 'canary-a%'\"]\n\
+         [tenants.b]\nvariables = { name = 'two' }\n\
+         setup = [\"UPDATE notes SET owner = 'two' WHERE body LIKE 'canary-b%'\"]\n",
     )
     .unwrap();
-    let text = std::fs::read_to_string(&file).unwrap();
-    let (_, without_roles) = text.split_once('\n').unwrap();
-    std::fs::write(&file, without_roles).unwrap();
     let report = hunt(&target, &server, Some("app"), &config).await.unwrap();
     server.stop().await.unwrap();
     assert_eq!((report.discovered.control_visible, report.question()), (1, None), "{:#?}", report.coverage);

@@ -96,7 +96,7 @@ const PLANTED: &[(&str, &str)] = &[
     ("F02", "ALTER TABLE documents DISABLE ROW LEVEL SECURITY"),
     ("F03", "ALTER TABLE documents OWNER TO chaos_app; ALTER TABLE documents NO FORCE ROW LEVEL SECURITY"),
     (
-        "F03",
+        "F04",
         "CREATE ROLE own4; ALTER TABLE orders OWNER TO own4; ALTER TABLE orders NO FORCE ROW LEVEL SECURITY; GRANT own4 TO chaos_app",
     ),
     ("F05", "ALTER ROLE chaos_app BYPASSRLS"),

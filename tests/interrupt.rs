@@ -44,8 +44,11 @@ pool.hold = { connections = 2 }
 always = ["leaked_rows == 0"]
 "#;
 
-fn interrupted(moment: &str, signal: Signal) {
-    let machine = Machine::new(SCENARIO);
+/// The same behind a pooler, which is then one more process that must not be left.
+const POOLED: &str = "[stack]\npooler = \"pgbouncer-transaction\"\n\n[load]";
+
+fn interrupted(scenario: &str, moment: &str, signal: Signal) {
+    let machine = Machine::new(scenario);
     let begun = Instant::now();
     let mut run = machine.run_with(&["local"]).spawn().unwrap();
     let said = when_it_says(&mut run, moment, |run| send(run, signal));
@@ -79,7 +82,7 @@ fn journal_still_says_what_was_seen(machine: &Machine, moment: &str, case: &str)
 
 fn at_every_moment(signal: Signal) {
     for moment in MOMENTS {
-        interrupted(moment, signal);
+        interrupted(SCENARIO, moment, signal);
     }
 }
 
@@ -99,4 +102,16 @@ fn a_termination_in_any_phase_leaves_nothing() {
 #[test]
 fn after_a_kill_in_any_phase_clean_leaves_nothing() {
     at_every_moment(Signal::SIGKILL);
+}
+
+/// A pooler is undone like a server, by an interrupt and after a kill -9.
+#[test]
+fn a_pooler_is_not_left() {
+    let scenario = SCENARIO.replace("[load]", POOLED);
+    assert_ne!(scenario, SCENARIO);
+    for (moment, signal) in
+        [(": provisioning", Signal::SIGKILL), (": inject", Signal::SIGKILL), (": inject", Signal::SIGINT)]
+    {
+        interrupted(&scenario, moment, signal);
+    }
 }

@@ -60,17 +60,68 @@ fn simulations_repeat() {
     assert_ne!(lec(&[])["exceeded"], lec(&["--seed", "2"])["exceeded"]);
 }
 
+/// A frequency that is only believed costs what its mean does and makes the tail longer; a common cause leaves the expected
+/// loss alone. An outage of unknown length has the brief's typical cost and a far higher mean.
+#[test]
+fn what_is_not_known_is_drawn() {
+    let lec = |more: &[&str]| json(&[&["lec", "--years", "20000"], more].concat());
+    let (known, believed, common) = (lec(&[]), lec(&["--believed"]), lec(&["--common-cause", "0.5"]));
+    let expected = |answer: &serde_json::Value| answer["expected_usd"].as_f64().unwrap();
+    assert!((expected(&known) - expected(&common)).abs() < 1.0);
+    // 0.0856 leaks, 4.83 outages and 17.33 noisy neighbours: the means of the ranges.
+    assert!((expected(&believed) - 2_491_858.0).abs() < 1.0, "{}", expected(&believed));
+    assert_eq!((common["risks"].as_array().unwrap().len(), &known["frequencies"]), (4, &serde_json::json!("known")));
+    let (given, unknown) = (json(&["downtime", "--minutes", "45"]), json(&["downtime"]));
+    assert_eq!((&given["loss"], &unknown["mean_minutes"].as_f64().unwrap().round()), (&unknown["loss"], &95.0));
+    let mean = |answer: &serde_json::Value| answer["customers_range"]["mean_usd"].as_f64().unwrap();
+    assert!((mean(&given) - 412_500.0).abs() < 1.0 && (mean(&unknown) / mean(&given) - 95.0 / 45.0).abs() < 1e-9);
+}
+
+/// A profile is a set of assumptions under those of a file: the breach as insurers paid for it, the brief's million tenants.
+/// A fine is shown and not added.
+#[test]
+fn profiles_take_another_view() {
+    price(&["breach", "--tenants", "50", "--profile", "dbir"]).success().stdout(contains("$899,510"));
+    price(&["architecture", "--tenants", "1000000", "--profile", "brief_1m"]).success().stdout(contains("$0.42"));
+    price(&["assumptions", "--explain", "architecture.cells", "--profile", "brief-1m"])
+        .success()
+        .stdout(contains("INCONSISTENT"));
+    price(&["breach", "--profile", "insured"]).code(2).stderr(contains("brief-arpu"));
+    let (plain, fined) = (json(&["breach"]), json(&["breach", "--turnover", "1e9"]));
+    assert_eq!((&plain["mean_usd"], &plain["fine"]), (&fined["mean_usd"], &serde_json::Value::Null));
+    assert_eq!(fined["fine"]["cap_usd"], 40e6);
+    price(&["architecture"]).success().stdout(contains("$4,248,792").and(contains("1.35")));
+    price(&["tornado", "--of", "year"]).success().stdout(contains("frequency.outage"));
+}
+
 /// Impossible numbers, unknown keys and missing questions give exit code 2 and name what is wrong; nothing says NaN.
 #[test]
 fn bad_input_is_named() {
     for (arguments, named) in [
-        (vec!["breach", "--tenants", "-1"], "`records` must not be negative"),
-        (vec!["breach", "--tenants", "0"], "`records` must not be zero"),
-        (vec!["breach", "--tenants", "nan"], "`records` is not a finite number"),
-        (vec!["breach", "--tenants", "1e300"], "`records` is so large"),
+        (vec!["breach", "--tenants", "-1"], "`tenants` must not be negative"),
+        (vec!["breach", "--tenants", "0"], "`tenants` must not be zero"),
+        (vec!["breach", "--records-per-tenant", "0"], "`records_per_tenant` must not be zero"),
+        (vec!["breach", "--tenants", "nan"], "`tenants` is not a finite number"),
+        (
+            vec!["breach", "--tenants", "1e300"],
+            "`records` is so large that the result exceeds $9.2 trillion: 5.000e303",
+        ),
         (vec!["downtime", "--severity", "1.5"], "`severity` is a share"),
         (vec!["downtime", "--sla", "rds"], "sla"),
         (vec!["lec", "--years", "0"], "`years` must not be zero"),
+        (vec!["lec", "--common-cause", "1.5"], "`common_cause` is a share"),
+        (vec!["lec", "--common-cause", "nan"], "`common_cause` is not a finite number"),
+        (vec!["downtime", "--minutes", "-1"], "`minutes` must not be negative"),
+        (vec!["downtime", "--minutes", "inf"], "`minutes` is not a finite number"),
+        (vec!["downtime", "--customers", "1e300"], "`customers` is so large"),
+        (vec!["noisy-neighbor", "--tenants", "-5"], "`tenants` must not be negative"),
+        (vec!["architecture", "--tenants", "0"], "`tenants` must not be zero"),
+        (vec!["architecture", "--cells", "nan"], "`cells` is not a finite number"),
+        (vec!["upgrade", "--calls", "-1"], "`calls` must not be negative"),
+        (vec!["breach", "--turnover", "-1"], "`turnover` must not be negative"),
+        (vec!["tornado", "--draws", "0"], "`draws` must not be zero"),
+        (vec!["roi", "--benefit", "nan"], "`benefits` is not a finite number"),
+        (vec!["roi", "--benefit", "1", "--rate", "-1"], "`rate` must not be negative"),
         (vec!["bound", "--probes", "0"], "`probes` must not be zero"),
         (vec!["bound", "--probes", "5", "--leaks", "6"], "`leaks` is a share"),
         (vec!["roi", "--benefit", "1", "--cost", "0"], "`cost` must not be zero"),

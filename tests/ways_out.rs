@@ -62,6 +62,7 @@ struct Group {
 fn groups() -> Vec<Group> {
     let mut groups: Vec<Group> = [
         ("runtime", (|name| ["context.", "pool.", "flood."].iter().any(|of| name.starts_with(of))) as fn(&str) -> bool),
+        ("pooler", |name| name.starts_with("pooler.")),
         ("wire", |name| name.starts_with("network.") || name.starts_with("protocol.")),
         ("database", |name| {
             let strokes = ["server.terminate", "server.long-transaction", "server.checkpoint-storm"];
@@ -88,7 +89,8 @@ fn groups() -> Vec<Group> {
 
 impl Group {
     fn scenario(&self, way: WayOut) -> String {
-        let stack = self.faults.iter().map(|fault| fault.stack).find(|stack| stack.contains("own"));
+        let stack =
+            self.faults.iter().map(|fault| fault.stack).find(|stack| !["", "server = \"alone\""].contains(stack));
         let stack = stack.unwrap_or("server = \"alone\"");
         let (defects, stop) = match way {
             WayOut::StopCondition => ("defects = [\"rls-off-on-table\"]\n", "[stop]\nleaked_rows = 250\n"),

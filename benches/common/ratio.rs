@@ -31,6 +31,47 @@ impl Ratio {
     }
 }
 
+/// Whether a goal is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) enum Reach {
+    /// The whole interval says so.
+    Reached,
+    /// The whole interval says that it is not.
+    Missed,
+    /// The bound lies within the interval: the difference is within noise, and another run may say otherwise.
+    Undecided,
+}
+
+impl Reach {
+    /// Whether a median is at most `bound`, as far as its interval tells.
+    pub(crate) fn at_most(ratio: &Ratio, bound: f64) -> Self {
+        Self::of(ratio.high <= bound, ratio.low > bound)
+    }
+
+    /// Whether a median is at least `bound`, as far as its interval tells.
+    pub(crate) fn at_least(ratio: &Ratio, bound: f64) -> Self {
+        Self::of(ratio.low >= bound, ratio.high < bound)
+    }
+
+    fn of(surely: bool, surely_not: bool) -> Self {
+        match (surely, surely_not) {
+            (true, _) => Reach::Reached,
+            (_, true) => Reach::Missed,
+            // Also where nothing could be measured: every comparison with NaN is false.
+            _ => Reach::Undecided,
+        }
+    }
+
+    /// In a sentence.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Reach::Reached => "reached",
+            Reach::Missed => "NOT reached",
+            Reach::Undecided => "not decided: the bound lies within the interval",
+        }
+    }
+}
+
 /// k - 1 of the interval's formula.
 fn skipped_on_each_side(rounds: usize) -> usize {
     let mut term = 0.5_f64.powi(i32::try_from(rounds).unwrap_or(i32::MAX));

@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 use tenant_chaos::load::{Classes, Executor, Recorder, RecorderOptions, Request, Row, SliceClock, Step};
 use tenant_chaos::observe::Roster;
 use tenant_chaos::scenario::{self, Fleet, Layer, Operation, PoolSpec};
-use tenant_chaos::tenancy::{Directory, Tenancy, TenancyError, TenancyOptions, with_tenant};
+use tenant_chaos::tenancy::{Behind, Directory, Statements, Tenancy, TenancyError, TenancyOptions, with_tenant};
 use tokio::task::JoinSet;
 
 use crate::Turn;
@@ -46,6 +46,7 @@ impl Ours {
         let options = TenancyOptions {
             connect,
             replica: None,
+            behind: Behind::Server,
             pool,
             defence,
             defects: BTreeSet::new(),
@@ -141,7 +142,7 @@ async fn transact(tenancy: &Arc<Tenancy>, fleet: &Directory, mut draw: Draw, unt
                 true => own += 1,
                 false => foreign += 1,
             };
-            let ran = step.run(transaction.pg(), tenant.id, seen).await;
+            let ran = step.run(transaction.pg(), Statements::Kept, tenant.id, seen).await;
             ran.map_err(|error| transaction.failed(error))?;
             transaction.commit().await
         };

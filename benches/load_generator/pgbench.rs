@@ -140,12 +140,13 @@ fn script(folder: &Path, travel: Travel, number: usize) -> PathBuf {
 
 /// The statements of the tenant runtime, but for the check of what came back.
 fn text(travel: Travel, tenant: TenantId, rows: u32) -> String {
-    let begin = format!("BEGIN;\nSELECT set_config('app.tenant_id', '{tenant}', true);\n");
+    let begin = format!("BEGIN;\nSET LOCAL app.tenant_id = '{tenant}';\n");
+    let begin_and_show = format!("{begin}SHOW app.tenant_id;\n");
     let read = "SELECT tenant_id, body FROM documents WHERE id = :id LIMIT :limit;\n";
     let pipeline = |statements: &str| format!("\\startpipeline\n{statements}\\endpipeline\n");
     let statements = match travel {
         Travel::OneByOne => format!("{begin}{read}COMMIT;\n"),
-        Travel::Grouped => format!("{}{read}{}", pipeline(&begin), pipeline("COMMIT;\nRESET ALL;\n")),
+        Travel::Grouped => format!("{}{read}{}", pipeline(&begin_and_show), pipeline("COMMIT;\nRESET ALL;\n")),
         Travel::Pipelined => pipeline(&format!("{begin}{read}COMMIT;\n")),
     };
     format!("\\set id random(1, {rows})\n\\set limit 50\n{statements}")
@@ -155,7 +156,7 @@ fn text(travel: Travel, tenant: TenantId, rows: u32) -> String {
 fn check_text(tenant: TenantId, rows: u32) -> String {
     format!(
         "\\set id random(1, {rows})\n\\set limit 50\nBEGIN;\n\
-         SELECT set_config('app.tenant_id', '{tenant}', true);\n\
+         SET LOCAL app.tenant_id = '{tenant}';\n\
          SELECT 1 / (tenant_id = '{tenant}')::int AS own FROM documents WHERE id = :id LIMIT :limit \\gset\nCOMMIT;\n"
     )
 }

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, Row};
 use tenant_chaos::scenario::{self, Layer, PoolSpec};
-use tenant_chaos::tenancy::{Tenancy, TenancyOptions, Tenant, with_tenant};
+use tenant_chaos::tenancy::{Behind, Tenancy, TenancyOptions, Tenant, with_tenant};
 use uuid::Uuid;
 
 use super::design::{Operation, Policy, Travel};
@@ -37,6 +37,7 @@ impl Session {
         let tenancy = Tenancy::new(TenancyOptions {
             connect: connect.clone(),
             replica: None,
+            behind: Behind::Server,
             pool: PoolSpec { size: 1, acquire_timeout: wait, bulkheads: BTreeMap::new() },
             defence: BTreeSet::from([Layer::Guard, Layer::Rls, Layer::Monitor]),
             defects: BTreeSet::new(),

@@ -1,10 +1,12 @@
-//! Four ways to keep tenants apart, by what they cost, what they leave of the price, and how many leaks a year make the
-//! cheaper one the dearer one.
+//! Four ways to keep tenants apart, by what they cost with their leaks, what they leave of the price, and how many leaks a
+//! year make the cheaper one the dearer one.
+//!
+//! `total(N) = N × 12 × (infrastructure + other) + leaks a year × mean cost of one`.
 
 use serde::Serialize;
 
 use super::assumptions::Point;
-use super::breach::AnchoredBreach;
+use super::breach::BreachModel;
 use super::input::{InputError, amount, dollars, positive};
 use super::key::Key;
 
@@ -74,10 +76,29 @@ pub struct ArchitectureCost {
     pub yearly: f64,
     /// Share of the price that is left, before leaks are paid for.
     pub margin: f64,
-    /// Typical cost of a leak that exposes everybody whom one leak can expose; zero where it is one tenant at most.
+    /// Tenants that one leak exposes: `architecture.exposed`, or as many as are together.
+    pub exposed: f64,
+    /// Expected annual loss by leaks: leaks a year times the mean cost of one.
+    pub leaks_yearly: f64,
+    /// Everything of a year: infrastructure, other cost and leaks.
+    pub total: f64,
+    /// Share of the price that is left after leaks.
+    pub margin_after_leaks: f64,
+    /// Typical cost of a leak that exposes everybody whom one leak can expose.
     pub worst_breach: f64,
-    /// Leaks of that size a year at which a database per tenant would have cost the same; `None` where it is not dearer.
-    pub break_even_leaks: Option<f64>,
+    /// Leaks a year at which a database per tenant would have cost the same; `None` where that is not dearer.
+    pub break_even: Option<BreakEven>,
+}
+
+/// Leaks a year that use up what an architecture saves over a database per tenant, by what one of them costs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct BreakEven {
+    /// Of its usual size, at the typical cost.
+    pub typical: f64,
+    /// Of its usual size, at the mean cost.
+    pub mean: f64,
+    /// That expose everybody whom one can expose, at the typical cost.
+    pub worst: f64,
 }
 
 /// See the module.
@@ -137,13 +158,35 @@ impl ArchitectureModel {
     /// # Errors
     /// If there are no tenants or no cells, or the cost exceeds what can be counted.
     pub fn worst_breach(&self, architecture: Architecture, tenants: f64, cells: f64) -> Result<f64, InputError> {
-        let (tenants, cells) = (positive("tenants", tenants)?, positive("cells", cells)?);
-        let exposed = match architecture {
-            Architecture::DatabasePerTenant => 1.0,
-            Architecture::Cells => (tenants / cells).max(1.0),
-            Architecture::SharedDatabase | Architecture::RlsPooling => tenants,
-        };
-        AnchoredBreach::of(&self.point).median(exposed * self.point.get(Key::BreachRecordsPerTenant))
+        let together = together(architecture, tenants, cells)?;
+        BreachModel::of(&self.point).median(together * self.point.get(Key::BreachRecordsPerTenant))
+    }
+
+    /// Leaks a year. A shared database has those of its applications; the others are held to the published rate of all
+    /// incidents, which is an upper bound.
+    pub fn leaks_per_year(&self, architecture: Architecture) -> f64 {
+        self.point.get(match architecture {
+            Architecture::SharedDatabase => Key::ArchitectureSharedLeaks,
+            Architecture::RlsPooling | Architecture::DatabasePerTenant | Architecture::Cells => Key::FrequencyLeak,
+        })
+    }
+
+    /// Tenants that one leak exposes: the usual number, or as many as are together.
+    ///
+    /// # Errors
+    /// As [`Self::worst_breach`].
+    pub fn exposed(&self, architecture: Architecture, tenants: f64, cells: f64) -> Result<f64, InputError> {
+        Ok(together(architecture, tenants, cells)?.min(self.point.get(Key::ArchitectureExposed)))
+    }
+
+    /// Expected annual loss by leaks, US dollars.
+    ///
+    /// # Errors
+    /// As [`Self::worst_breach`].
+    pub fn expected_leaks(&self, architecture: Architecture, tenants: f64, cells: f64) -> Result<f64, InputError> {
+        let records = self.exposed(architecture, tenants, cells)? * self.point.get(Key::BreachRecordsPerTenant);
+        let mean = BreachModel::of(&self.point).mean(records)?;
+        dollars("tenants", tenants, self.leaks_per_year(architecture) * mean)
     }
 
     /// All architectures at a number of tenants.
@@ -153,26 +196,57 @@ impl ArchitectureModel {
     pub fn compare(&self, tenants: f64, cells: f64) -> Result<[ArchitectureCost; 4], InputError> {
         let mut costs = Vec::with_capacity(4);
         for architecture in Architecture::ALL {
-            let saving = self.saving(architecture, Architecture::DatabasePerTenant, tenants)?;
-            let worst_breach = self.worst_breach(architecture, tenants, cells)?;
-            let other = tenants * 12.0 * self.point.get(Key::ArchitectureOther);
-            costs.push(ArchitectureCost {
-                architecture,
-                per_tenant_month: self.infrastructure(architecture),
-                yearly: self.yearly_infrastructure(architecture, tenants)? + other,
-                margin: self.margin(architecture, 0.0)?,
-                worst_breach,
-                break_even_leaks: (saving > 0.0).then(|| saving / worst_breach),
-            });
+            costs.push(self.cost(architecture, tenants, cells)?);
         }
         Ok([costs[0], costs[1], costs[2], costs[3]])
     }
+
+    fn cost(&self, architecture: Architecture, tenants: f64, cells: f64) -> Result<ArchitectureCost, InputError> {
+        let breach = BreachModel::of(&self.point);
+        let exposed = self.exposed(architecture, tenants, cells)?;
+        let records = exposed * self.point.get(Key::BreachRecordsPerTenant);
+        let worst_breach = self.worst_breach(architecture, tenants, cells)?;
+        let saving = self.saving(architecture, Architecture::DatabasePerTenant, tenants)?;
+        let break_even = match saving > 0.0 {
+            true => Some(BreakEven {
+                typical: self.break_even(saving, breach.median(records)?)?,
+                mean: self.break_even(saving, breach.mean(records)?)?,
+                worst: self.break_even(saving, worst_breach)?,
+            }),
+            false => None,
+        };
+        let other = tenants * 12.0 * self.point.get(Key::ArchitectureOther);
+        let yearly = dollars("tenants", tenants, self.yearly_infrastructure(architecture, tenants)? + other)?;
+        let leaks_yearly = self.expected_leaks(architecture, tenants, cells)?;
+        Ok(ArchitectureCost {
+            architecture,
+            per_tenant_month: self.infrastructure(architecture),
+            yearly,
+            margin: self.margin(architecture, 0.0)?,
+            exposed,
+            leaks_yearly,
+            total: dollars("tenants", tenants, yearly + leaks_yearly)?,
+            margin_after_leaks: self.margin(architecture, leaks_yearly / tenants / 12.0)?,
+            worst_breach,
+            break_even,
+        })
+    }
+}
+
+/// Tenants whose data are in one database: as many as one leak can expose.
+fn together(architecture: Architecture, tenants: f64, cells: f64) -> Result<f64, InputError> {
+    let (tenants, cells) = (positive("tenants", tenants)?, positive("cells", cells)?);
+    Ok(match architecture {
+        Architecture::DatabasePerTenant => 1.0,
+        Architecture::Cells => (tenants / cells).max(1.0),
+        Architecture::SharedDatabase | Architecture::RlsPooling => tenants,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::business_metrics::Assumptions;
+    use crate::business_metrics::{AnchoredBreach, Assumptions};
 
     fn model() -> ArchitectureModel {
         ArchitectureModel::of(&Assumptions::built_in().point())
@@ -222,15 +296,35 @@ mod tests {
         assert!((cut - 11.56).abs() < 0.01, "{cut}");
     }
 
+    /// The total holds the leaks of a year. A shared database has the brief's 60% once they are paid for; RLS has the published
+    /// rate of leaks of fifty tenants ($391,632 a year); a database of one's own leaks one tenant at a time; and a hundred
+    /// cells cap a leak only where they hold fewer tenants than one leak exposes.
+    #[test]
+    fn leaks_are_in_the_total() {
+        let [shared, rls, cells, database] = model().compare(10_000.0, 100.0).unwrap();
+        assert!((shared.margin_after_leaks - 0.60).abs() < 1e-4, "{shared:?}");
+        assert!((rls.leaks_yearly - 391_632.0).abs() < 1.0 && rls.leaks_yearly == cells.leaks_yearly, "{rls:?}");
+        assert!((database.leaks_yearly - 0.097_612_8 * 501_511.8).abs() < 1.0, "{database:?}");
+        let cheapest = [shared, rls, cells, database].into_iter().min_by(|a, b| a.total.total_cmp(&b.total)).unwrap();
+        assert!(matches!(cheapest.architecture, Architecture::RlsPooling | Architecture::Cells));
+        let small = model().compare(1_000.0, 100.0).unwrap()[2];
+        assert!(small.exposed == 10.0 && small.leaks_yearly < cells.leaks_yearly);
+    }
+
     /// The comparison agrees with its parts, and impossible numbers are refused by name.
     #[test]
     fn the_comparison_is_made_of_its_parts() {
         let all = model().compare(10_000.0, 10.0).unwrap();
         assert!(all.windows(2).all(|pair| pair[0].per_tenant_month <= pair[1].per_tenant_month));
-        assert_eq!(all[3].break_even_leaks, None);
+        assert_eq!(all[3].break_even, None);
         let rls = all[1];
         let saving = model().saving(Architecture::RlsPooling, Architecture::DatabasePerTenant, 10_000.0).unwrap();
-        assert!((rls.break_even_leaks.unwrap() * rls.worst_breach / saving - 1.0).abs() < 1e-12);
+        let BreakEven { typical, mean, worst } = rls.break_even.unwrap();
+        assert!((typical - 4.5).abs() < 1e-9 && (mean - 1.346).abs() < 5e-4);
+        assert!((worst * rls.worst_breach / saving - 1.0).abs() < 1e-12);
+        for each in all {
+            assert!((each.total - each.yearly - each.leaks_yearly).abs() < 1e-6, "{each:?}");
+        }
         assert_eq!(model().compare(0.0, 10.0).unwrap_err().key, "tenants");
         assert_eq!(model().compare(10.0, 0.0).unwrap_err().key, "cells");
         assert_eq!(model().compare(f64::NAN, 1.0).unwrap_err().key, "tenants");

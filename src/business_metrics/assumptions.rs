@@ -28,6 +28,17 @@ pub struct Assumption {
     pub source: String,
     /// How far they can be trusted.
     pub confidence: Confidence,
+    /// What the three were counted from, if they were.
+    pub counted: Option<Counted>,
+}
+
+/// Events that were counted: what a frequency can be told from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Counted {
+    /// Events.
+    pub events: f64,
+    /// Years in which they happened.
+    pub years: f64,
 }
 
 /// How far a figure can be trusted.
@@ -86,7 +97,15 @@ impl Assumptions {
     /// # Errors
     /// Every mistake of the file: unknown keys, wrong types, values outside of their domain, ranges out of order.
     pub fn with_overrides(path: &Path, text: &str) -> Result<Self, Diagnostics> {
-        overrides::read(path, text, Self::built_in())
+        Self::built_in().overridden(path, text)
+    }
+
+    /// The same with those of a TOML file over them.
+    ///
+    /// # Errors
+    /// As [`Self::with_overrides`].
+    pub fn overridden(&self, path: &Path, text: &str) -> Result<Self, Diagnostics> {
+        overrides::read(path, text, self)
     }
 
     /// The built-in assumptions, without a copy.
@@ -106,6 +125,15 @@ impl Assumptions {
     /// All of them, in the order of [`Key::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (Key, &Assumption)> {
         Key::ALL.iter().copied().zip(&self.values)
+    }
+
+    /// The same with no range: each value certain, and what a point has for it.
+    pub fn fixed(&self, point: &Point) -> Self {
+        let fix = |(key, value): (Key, &Assumption)| {
+            let at = point.get(key);
+            Assumption { low: at, mode: at, high: at, counted: None, ..value.clone() }
+        };
+        Self::of(self.iter().map(fix).collect())
     }
 
     /// One value for each assumption: its mode.

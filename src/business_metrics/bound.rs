@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::assumptions::Point;
-use super::breach::AnchoredBreach;
+use super::breach::BreachModel;
 use super::input::{InputError, InputProblem, amount, dollars};
 use super::key::Key;
 use crate::stats::Observed;
@@ -69,7 +69,7 @@ impl LeakRate {
     /// If the number of queries is negative or not finite, or the loss exceeds what can be counted.
     pub fn year(&self, queries: f64, point: &Point) -> Result<[LeakYear; 2], InputError> {
         let queries = amount("queries", queries)?;
-        let breach = AnchoredBreach::of(point).mean(point.get(Key::BreachRecordsPerTenant))?;
+        let breach = BreachModel::of(point).mean(point.get(Key::BreachRecordsPerTenant))?;
         let at = |rate: f64| -> Result<LeakYear, InputError> {
             let leaks = queries * rate;
             let chance = -(-leaks).exp_m1();

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::assumptions::Point;
-use super::breach::AnchoredBreach;
+use super::breach::BreachModel;
 use super::downtime::DowntimeModel;
 use super::input::{InputError, positive, share};
 use super::key::Key;
@@ -156,7 +156,7 @@ pub fn error_impact(cause: ErrorCause, point: &Point) -> Result<ErrorImpact, Inp
         ErrorCause::TenantIsolation { tenants } => {
             let records = positive("tenants", tenants as f64)? * point.get(Key::BreachRecordsPerTenant);
             // The mean and not the median: an error has many sisters.
-            let amount = ImpactAmount::Once(usd(AnchoredBreach::of(point).mean(records)?));
+            let amount = ImpactAmount::Once(usd(BreachModel::of(point).mean(records)?));
             ErrorImpact { kind: ImpactKind::TenantIsolation, amount, tenants, tier: None }
         }
         ErrorCause::Connection { tier, customers, severity } => {

@@ -29,10 +29,10 @@ pub enum InputProblem {
     #[error("is a share and must not exceed 1: {0}")]
     AboveOne(f64),
     /// So large that the result is beyond what can be counted.
-    #[error("is so large that the result exceeds $9.2 trillion: {0}")]
+    #[error("is so large that the result exceeds $9.2 trillion: {0:.3e}")]
     TooLarge(f64),
     /// More than a simulation should be asked for.
-    #[error("is more than can be simulated: {0}")]
+    #[error("is more than can be simulated: {0:.3e}")]
     TooMany(f64),
     /// A range whose ends are not where they should be.
     #[error("needs low <= mode <= high: {low}, {mode}, {high}")]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::tier::Tier;
+
 /// Which values an assumption may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Domain {
@@ -94,6 +96,28 @@ keys! {
     /// Share of a breach's cost for notification.
     BreachNotification, "breach.share.notification", Share;
 
+    /// No breach costs more than this.
+    BreachCap, "breach.cap", Positive;
+    /// Weight of the anchored model.
+    BreachWeightAnchored, "breach.weight.anchored", Share;
+    /// Weight of the regression over insurance claims.
+    BreachWeightDbir, "breach.weight.dbir2015", Share;
+    /// Weight of Jacobs' regression over surveys.
+    BreachWeightJacobs, "breach.weight.jacobs2014", Share;
+    /// Weight of the mean per record.
+    BreachWeightPerRecord, "breach.weight.per_record", Share;
+
+    /// Share of breached firms that pay a fine.
+    FineProbability, "fine.probability", Share;
+    /// Typical fine of those that pay one.
+    FineMedian, "fine.median", Positive;
+    /// Deviation of its logarithm.
+    FineSigma, "fine.sigma", Amount;
+    /// No fine exceeds this amount, unless the share of the turnover is larger.
+    FineCapAmount, "fine.cap_amount", Positive;
+    /// No fine exceeds this share of the turnover, unless the amount is larger.
+    FineCapShare, "fine.cap_share", Share;
+
     /// What an outage costs the customers of tier starter per minute.
     DowntimeStarter, "downtime.starter", Amount;
     /// What an outage costs the customers of tier growth per minute.
@@ -102,6 +126,10 @@ keys! {
     DowntimeEnterprise, "downtime.enterprise", Amount;
     /// Affected customers that the rates per minute are for.
     DowntimeCustomers, "downtime.customers", Positive;
+    /// Half of the outages last longer.
+    OutageMedianMinutes, "outage.median_minutes", Positive;
+    /// Mean length of an outage.
+    OutageMeanMinutes, "outage.mean_minutes", Positive;
 
     /// Share of hurt tenants that open a ticket.
     IncidentTicketShare, "incident.ticket_share", Share;
@@ -161,14 +189,37 @@ keys! {
     ArchitecturePrice, "architecture.price", Positive;
     /// Monthly cost of a tenant that is the same in all architectures.
     ArchitectureOther, "architecture.other", Amount;
+    /// Tenants that one leak exposes, where as many are together.
+    ArchitectureExposed, "architecture.exposed", Positive;
+    /// Leaks a year in a shared database without Row-Level Security.
+    ArchitectureSharedLeaks, "architecture.shared_leaks", Amount;
 
+    /// What a fix costs, if nobody says what it does.
+    RoiInvestment, "roi.investment", Positive;
     /// Yearly discount rate.
     DiscountRate, "roi.discount_rate", Share;
     /// Net ROI over one year from which on to build.
     RoiThreshold, "roi.threshold", Amount;
+
+    /// What one year in twenty may lose at most.
+    RiskTolerance, "risk.tolerance", Amount;
 }
 
 impl Key {
+    /// What a minute of downtime costs customers of a tier.
+    pub(super) fn downtime(tier: Tier) -> Self {
+        match tier {
+            Tier::Starter => Key::DowntimeStarter,
+            Tier::Growth => Key::DowntimeGrowth,
+            Tier::Enterprise => Key::DowntimeEnterprise,
+        }
+    }
+
+    /// Whether it is a number of events per year, which can be counted.
+    pub(super) fn is_frequency(self) -> bool {
+        self.name().starts_with("frequency.")
+    }
+
     /// The key of a name.
     pub fn of(name: &str) -> Option<Self> {
         Key::ALL.iter().copied().find(|key| key.name() == name)

@@ -9,10 +9,10 @@
 //! rounded once, into [`MicroDollars`], where it is added up.
 //!
 //! ```
-//! use tenant_chaos::business_metrics::{AnchoredBreach, Assumptions, MicroDollars};
+//! use tenant_chaos::business_metrics::{Assumptions, BreachModel, MicroDollars};
 //!
 //! let point = Assumptions::default().point();
-//! let cost = AnchoredBreach::of(&point).median(50.0 * 5_000.0).unwrap();
+//! let cost = BreachModel::of(&point).median(50.0 * 5_000.0).unwrap();
 //! assert_eq!(MicroDollars::from_usd(cost).to_string(), "$1,200,000");
 //! ```
 
@@ -30,21 +30,23 @@ mod noisy_neighbour;
 mod outage;
 mod overrides;
 mod plans;
+mod profile;
 mod roi;
 mod sensitivity;
 mod sla;
 mod tier;
 
 pub use annual::{
-    LossCurve, MAX_EVENTS, Mitigation, Paired, Pert, PortfolioYears, Risk, RiskYears, Severity, Simulation,
-    breach_risk, noisy_neighbour_risk, outage_risk, reference_portfolio,
+    Frequency, LossCurve, MAX_EVENTS, Minutes, Mitigation, OutageCost, Paired, Pert, PortfolioYears, Risk, RiskYears,
+    Severity, Simulation, believed_portfolio, breach_risk, common_cause, noisy_neighbour_risk, outage_risk,
+    reference_portfolio,
 };
-pub use architecture::{Architecture, ArchitectureCost, ArchitectureModel};
-pub use assumptions::{Assumption, Assumptions, BUILT_IN, Confidence, Point};
+pub use architecture::{Architecture, ArchitectureCost, ArchitectureModel, BreakEven};
+pub use assumptions::{Assumption, Assumptions, BUILT_IN, Confidence, Counted, Point};
 pub use bound::{LeakRate, LeakYear};
 pub use breach::{
-    AnchoredBreach, BreachEstimate, BreachSplit, Dbir2015, Jacobs2014, PerRecord, Range, RegulatoryFine,
-    compare_breach_models,
+    AnchoredBreach, BreachCost, BreachEstimate, BreachModel, BreachSplit, Dbir2015, Jacobs2014, PerRecord, Range,
+    RegulatoryFine, compare_breach_models, exposed_records,
 };
 pub use downtime::DowntimeModel;
 pub use error_impact::{ErrorCause, ErrorImpact, ImpactAmount, ImpactKind, error_impact};
@@ -54,6 +56,7 @@ pub use money::MicroDollars;
 pub use noisy_neighbour::{HandlingCost, NoisyNeighbourModel};
 pub use outage::{Outage, OutageLoss, VendorLoss};
 pub use plans::{Bill, Plan, Plans, Upgrade};
+pub use profile::Profile;
 pub use roi::{CashFlows, RoiDistribution};
 pub use sensitivity::{RankCorrelation, Swing, rank_correlations, tornado};
 pub use sla::{MONTH_MINUTES, SlaSchedule};

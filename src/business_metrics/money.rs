@@ -6,6 +6,8 @@ use std::ops::{Add, AddAssign, Neg, Sub};
 
 use serde::{Deserialize, Serialize};
 
+use crate::wording::count;
+
 const MICROS: u64 = 1_000_000;
 /// From here on cents are noise.
 const WHOLE_DOLLARS_FROM: u64 = 1_000 * MICROS;
@@ -82,7 +84,7 @@ impl fmt::Display for MicroDollars {
         // In units of the last digit that is shown.
         let rounded = (micros + unit / 2) / unit;
         let (dollars, fraction) = (rounded / 10u64.pow(decimals), rounded % 10u64.pow(decimals));
-        let mut text = format!("{sign}${}", marked(dollars));
+        let mut text = format!("{sign}${}", count(dollars));
         if fraction > 0 {
             text.push_str(&format!(".{fraction:0width$}", width = decimals as usize));
         }
@@ -99,19 +101,6 @@ fn decimals(micros: u64) -> u32 {
         100.. => 5,
         _ => 6,
     }
-}
-
-/// Digits with thousands marks.
-fn marked(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -6,16 +6,19 @@
 use std::ops::Range;
 use std::path::Path;
 
+use statrs::distribution::{ContinuousCDF, Gamma};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::assumptions::{Assumption, Assumptions, Confidence};
+use super::assumptions::{Assumption, Assumptions, Confidence, Counted};
 use super::key::Key;
 use crate::diagnostics::{Diagnostics, Problems, closest, did_you_mean};
 
 type Node<'a> = Spanned<DeValue<'a>>;
 
 const FIELDS: [&str; 6] = ["low", "mode", "high", "unit", "source", "confidence"];
+/// Fields of a frequency besides these.
+const COUNT_FIELDS: [&str; 2] = ["events", "years"];
 
 /// What a file says about one key.
 #[derive(Default)]
@@ -27,6 +30,8 @@ struct Given {
     unit: Option<String>,
     source: Option<String>,
     confidence: Option<Confidence>,
+    events: Option<f64>,
+    years: Option<f64>,
 }
 
 /// A file over a base.
@@ -135,9 +140,12 @@ impl Given {
                 "unit" => given.unit = text(key, node, problems),
                 "source" => given.source = text(key, node, problems),
                 "confidence" => given.confidence = confidence(node, problems),
+                "events" if key.is_frequency() => given.events = number(key, node, problems),
+                "years" if key.is_frequency() => given.years = number(key, node, problems),
                 other => {
                     let message = format!("`{key}` has no `{other}`");
-                    problems.at(field.span(), message).maybe_help(did_you_mean(other, FIELDS));
+                    let fields = FIELDS.into_iter().chain(COUNT_FIELDS.into_iter().filter(|_| key.is_frequency()));
+                    problems.at(field.span(), message).maybe_help(did_you_mean(other, fields));
                 }
             }
         }
@@ -146,12 +154,15 @@ impl Given {
 
     /// Over the value of the base. A figure that was changed without a source has the user's file as source.
     fn over(self, key: Key, base: &Assumption, path: &Path, problems: &mut Problems) -> Option<Assumption> {
-        if let Some(unit) = self.unit.filter(|unit| *unit != base.unit) {
+        if let Some(unit) = self.unit.as_ref().filter(|unit| **unit != base.unit) {
             let help = format!("write {} values, and leave out `unit`", base.unit);
             problems.at(self.span, format!("`{key}` is in {}, not in {unit}", base.unit)).help(help);
             return None;
         }
         let changed = self.low.is_some() || self.mode.is_some() || self.high.is_some();
+        if self.events.is_some() || self.years.is_some() {
+            return self.count(key, changed, base, path, problems);
+        }
         let (low, mode, high) =
             (self.low.unwrap_or(base.low), self.mode.unwrap_or(base.mode), self.high.unwrap_or(base.high));
         if !(low <= mode && mode <= high) {
@@ -166,7 +177,41 @@ impl Given {
             (None, true) => (path.display().to_string(), self.confidence.unwrap_or(Confidence::Judgement)),
             (None, false) => (base.source.clone(), self.confidence.unwrap_or(base.confidence)),
         };
-        Some(Assumption { low, mode, high, unit: base.unit.clone(), source, confidence })
+        Some(Assumption { low, mode, high, unit: base.unit.clone(), source, confidence, counted: None })
+    }
+
+    /// A frequency that was counted: nine in ten posteriors lie between its low and its high, and its mean is what is used.
+    fn count(
+        self,
+        key: Key,
+        has_range: bool,
+        base: &Assumption,
+        path: &Path,
+        problems: &mut Problems,
+    ) -> Option<Assumption> {
+        let counted = match (self.events, self.years) {
+            (Some(events), Some(years)) if !has_range && years > 0.0 => Counted { events, years },
+            _ => {
+                let help =
+                    "write `events` and `years` together, years above 0, and no `low`, `mode` or `high` beside them";
+                problems.at(self.span, format!("`{key}` is not counted")).help(help);
+                return None;
+            }
+        };
+        let range = counted_range(counted).filter(|(low, mode, high)| {
+            low <= mode && mode <= high && [*low, *mode, *high].iter().all(|value| key.domain().holds(*value))
+        });
+        let Some((low, mode, high)) = range else {
+            problems
+                .at(self.span, format!("`{key}` is counted too often"))
+                .help(format!("a frequency is {}", key.domain()));
+            return None;
+        };
+        let source = self.source.unwrap_or_else(|| {
+            format!("{} events in {} years, counted in {}", counted.events, counted.years, path.display())
+        });
+        let confidence = self.confidence.unwrap_or(Confidence::Derived);
+        Some(Assumption { low, mode, high, unit: base.unit.clone(), source, confidence, counted: Some(counted) })
     }
 
     fn complete(self) -> Option<Assumption> {
@@ -177,8 +222,15 @@ impl Given {
             unit: self.unit?,
             source: self.source?,
             confidence: self.confidence?,
+            counted: None,
         })
     }
+}
+
+/// 5th percentile, mean and 95th percentile of `Gamma(events + 1/2, years)`.
+fn counted_range(counted: Counted) -> Option<(f64, f64, f64)> {
+    let posterior = Gamma::new(counted.events + 0.5, counted.years).ok()?;
+    Some((posterior.inverse_cdf(0.05), (counted.events + 0.5) / counted.years, posterior.inverse_cdf(0.95)))
 }
 
 fn number(key: Key, node: &Node<'_>, problems: &mut Problems) -> Option<f64> {
@@ -249,6 +301,29 @@ mod tests {
             }
         }
         assert_eq!(over("").unwrap(), *Assumptions::built_in());
+    }
+
+    /// A count becomes the range that it leaves open: three outages in two years are 1.75 a year, nine in ten times between
+    /// 0.54 and 3.52 (chi-squared of 7 degrees of freedom over 4). Half a count is a mistake, and so is one beside a range.
+    #[test]
+    fn a_frequency_can_be_counted() {
+        let ours = over("[frequency.outage]\nevents = 3\nyears = 2").unwrap();
+        let outage = ours.get(Key::FrequencyOutage);
+        assert_eq!((outage.mode, outage.counted), (1.75, Some(Counted { events: 3.0, years: 2.0 })));
+        assert!(
+            (outage.low - 2.167_35 / 4.0).abs() < 1e-4 && (outage.high - 14.067_14 / 4.0).abs() < 1e-4,
+            "{outage:?}"
+        );
+        assert_eq!(
+            (outage.source.as_str(), outage.confidence),
+            ("3 events in 2 years, counted in ours.toml", Confidence::Derived)
+        );
+        for mistake in
+            ["events = 3", "events = 3\nyears = 0", "events = 3\nyears = 2\nmode = 4", "events = 1e12\nyears = 1e-3"]
+        {
+            assert!(over(&format!("[frequency.leak]\n{mistake}")).is_err(), "{mistake}");
+        }
+        assert!(over("[breach.sigma]\nevents = 3\nyears = 2").unwrap_err().to_string().contains("has no `events`"));
     }
 
     /// Every kind of mistake is answered with its place and what to write, all of a file at once.

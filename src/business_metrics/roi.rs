@@ -9,6 +9,8 @@ use super::input::{InputError, InputProblem, amount, positive};
 
 /// Years at most.
 const MAX_YEARS: usize = 100;
+/// Halvings of that range: its ends are then neighbours.
+const IRR_HALVINGS: u32 = 64;
 /// Rates between which an internal rate of return is looked for.
 const RATES: (f64, f64) = (-0.99, 1e6);
 
@@ -108,7 +110,7 @@ impl CashFlows {
             return None;
         }
         // Halving the logarithm of 1 + rate.
-        for _ in 0..200 {
+        for _ in 0..IRR_HALVINGS {
             let middle = ((1.0 + low) * (1.0 + high)).sqrt() - 1.0;
             if (self.npv_at(middle) > 0.0) == positive_at_low { low = middle } else { high = middle }
         }
@@ -129,8 +131,14 @@ pub struct RoiDistribution {
     pub npv: [f64; 3],
     /// Share of futures in which it is above zero.
     pub p_npv_positive: f64,
+    /// 5th, 50th and 95th percentiles of the internal rate of return; `None` where a future has none, because next to
+    /// nothing comes back: such futures rank below all others.
+    pub irr: [Option<f64>; 3],
     /// Share of futures in which the cost is paid back within the horizon.
     pub p_paid_back: f64,
+    /// 5th, 50th and 95th percentiles of the years until it is; `None` where it is not within the horizon: such futures
+    /// rank above all others.
+    pub payback: [Option<f64>; 3],
     /// Years until the mean benefit has paid the cost; `None` if it never does.
     pub payback_years: Option<f64>,
     /// Net ROI of the mean over the horizon.
@@ -152,24 +160,41 @@ impl RoiDistribution {
         if flows.is_empty() {
             return Err(InputProblem::TooMany(horizon as f64).of("horizon"));
         }
-        let mut npvs: Vec<f64> = flows.iter().map(|flows| flows.npv_at(rate)).collect();
-        npvs.sort_unstable_by(f64::total_cmp);
+        let npvs = ranked(flows.iter().map(|flows| flows.npv_at(rate)));
         let n = npvs.len();
         let share = |count: usize| count as f64 / n as f64;
-        let quantile = |p: f64| npvs[((p * n as f64).ceil() as usize).clamp(1, n) - 1];
+        let paybacks: Vec<Option<f64>> = flows.iter().map(CashFlows::payback_years).collect();
         let mean_benefit = benefits.iter().sum::<f64>() / benefits.len() as f64;
         let mean = CashFlows::level(cost, mean_benefit, horizon)?;
         Ok(Self {
             futures: n,
             mean_benefit,
             mean_npv: npvs.iter().sum::<f64>() / n as f64,
-            npv: [0.05, 0.5, 0.95].map(quantile),
+            npv: quantiles(&npvs),
+            irr: quantiles(&ranked(flows.iter().map(|flows| flows.irr().unwrap_or(f64::NEG_INFINITY)))).map(finite),
             p_npv_positive: share(npvs.iter().filter(|npv| **npv > 0.0).count()),
-            p_paid_back: share(flows.iter().filter(|flows| flows.payback_years().is_some()).count()),
+            p_paid_back: share(paybacks.iter().flatten().count()),
+            payback: quantiles(&ranked(paybacks.iter().map(|years| years.unwrap_or(f64::INFINITY)))).map(finite),
             payback_years: mean.payback_years(),
             net_roi: mean.net_roi(),
         })
     }
+}
+
+fn ranked(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values
+}
+
+/// The 5th, 50th and 95th percentile of ranked values, at least one.
+fn quantiles(ranked: &[f64]) -> [f64; 3] {
+    let n = ranked.len();
+    [0.05, 0.5, 0.95].map(|p| ranked[((p * n as f64).ceil() as usize).clamp(1, n) - 1])
+}
+
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
 }
 
 fn checked_rate(rate: f64) -> Result<f64, InputError> {
@@ -253,9 +278,14 @@ mod tests {
         assert_eq!((certain.futures, certain.p_npv_positive, certain.p_paid_back), (10, 1.0, 1.0));
         assert_eq!(certain.npv[0], certain.npv[2]);
         assert!((certain.mean_npv - certain.npv[1]).abs() < 1e-6);
+        let irr = flows(&[48_806.4; 5]).irr();
+        assert_eq!((certain.irr, certain.payback), ([irr; 3], [flows(&[48_806.4; 5]).payback_years(); 3]));
         let half: Vec<f64> = (0..100).map(|year| if year % 2 == 0 { 2e5 } else { 0.0 }).collect();
         let half = RoiDistribution::of(&half, 75_000.0, 1, 0.0).unwrap();
         assert_eq!((half.p_npv_positive, half.npv), (0.5, [-75_000.0, -75_000.0, 125_000.0]));
+        // Half of the futures return nothing: they have no rate, and never pay back.
+        assert_eq!((half.irr[..2].to_vec(), half.payback[1..].to_vec()), (vec![None; 2], vec![Some(0.375), None]));
+        assert!((half.irr[2].unwrap() - 5.0 / 3.0).abs() < 1e-9, "{half:?}");
     }
 
     proptest! {

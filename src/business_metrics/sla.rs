@@ -107,6 +107,21 @@ impl SlaSchedule {
         }
     }
 
+    /// Monthly fees that a credit is a share of.
+    pub(super) fn months(self) -> f64 {
+        self.period().1
+    }
+
+    /// Minutes of downtime after which a credit is due, with the share that it adds to the one before.
+    pub(super) fn edges(self) -> impl Iterator<Item = (f64, f64)> {
+        let minutes = self.period().0;
+        self.steps().iter().scan(0.0, move |before, step| {
+            let added = step.credit - *before;
+            *before = step.credit;
+            Some((minutes * (1.0 - step.uptime / 100.0), added))
+        })
+    }
+
     /// Uptime in percent over the schedule's period. Downtime beyond the period is all of it.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::output::CliError;
-use crate::business_metrics::Assumptions;
+use crate::business_metrics::{Assumptions, Profile};
 use crate::scenario::{self, Scenario};
 use crate::stack::{ProviderChoice, StackOptions};
 
@@ -43,6 +43,9 @@ pub(super) struct StackArgs {
     /// Folder with `postgres` and `initdb` for the local provider.
     #[arg(long, value_name = "FOLDER", env = "TENANT_CHAOS_BIN_DIR")]
     bin_dir: Option<PathBuf>,
+    /// The PgBouncer program, for scenarios with a pooler on this machine.
+    #[arg(long, value_name = "FILE", env = "TENANT_CHAOS_PGBOUNCER")]
+    pgbouncer: Option<PathBuf>,
     /// Leave server and databases running; `tenant-chaos clean --all` removes them.
     #[arg(long)]
     keep: bool,
@@ -55,6 +58,7 @@ impl StackArgs {
             image: self.image.clone(),
             database_url: self.database_url.clone(),
             bin_dir: self.bin_dir.clone(),
+            pgbouncer: self.pgbouncer.clone(),
             fetch_from: std::env::var("TENANT_CHAOS_POSTGRES_SOURCE").ok().filter(|source| !source.is_empty()),
             keep: self.keep,
             ..StackOptions::default()
@@ -68,13 +72,17 @@ pub(super) struct MoneyArgs {
     /// TOML file that overrides single assumptions of the price models.
     #[arg(long, value_name = "FILE")]
     assumptions: Option<PathBuf>,
+    /// A named set of assumptions below those of the file: brief, dbir, vendor, brief-1m or brief-arpu.
+    #[arg(long, value_name = "NAME", default_value_t = Profile::default())]
+    profile: Profile,
 }
 
 impl MoneyArgs {
     pub(super) fn assumptions(&self) -> Result<Arc<Assumptions>, CliError> {
-        let Some(path) = &self.assumptions else { return Ok(Arc::new(Assumptions::default())) };
+        let profile = self.profile.assumptions();
+        let Some(path) = &self.assumptions else { return Ok(Arc::new(profile)) };
         let text = read(path)?;
-        Assumptions::with_overrides(path, &text).map(Arc::new).map_err(|error| CliError::Usage(error.to_string()))
+        profile.overridden(path, &text).map(Arc::new).map_err(|error| CliError::Usage(error.to_string()))
     }
 }
 

@@ -30,12 +30,13 @@ const fn with_replica(name: &'static str, settings: &'static str) -> Example {
 }
 
 /// Every fault, in the order of the format.
-pub const EXAMPLES: [Example; 41] = [
+pub const EXAMPLES: [Example; 42] = [
     plain("context.drop", "{ leaves = \"stale\" }"),
     plain("pool.hold", "{ connections = 2 }"),
     plain("pool.leak", "{}"),
     plain("pool.storm", "{ clients = 2 }"),
     plain("pool.idle-in-transaction", "{ connections = 2 }"),
+    Example { name: "pooler.restart", settings: "{ down = \"100ms\" }", stack: "pooler = \"pgbouncer-transaction\"" },
     plain("flood.rate", "{ tenant = \"starter-1\", times = 20 }"),
     plain("flood.heavy", "{ tenant = \"starter-1\", clients = 1 }"),
     plain("flood.lock", "{ tenant = \"starter-1\", hold = \"20ms\" }"),

@@ -13,6 +13,7 @@ mod hold;
 mod leak;
 mod lock;
 mod operator;
+mod pooler;
 pub mod proxy;
 mod reference;
 mod server;
@@ -32,7 +33,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::load::{Executor, LoadPlan};
 use crate::scenario::{Fault as FaultSpec, FaultAction, OperatorFault, ServerFault};
-use crate::stack::Control;
+use crate::stack::{Control, Pooler};
 
 /// What a fault works on.
 #[derive(Clone)]
@@ -51,6 +52,8 @@ pub struct Target {
     pub wire: Option<Arc<proxy::Rules>>,
     /// The server, if it was started for this scenario alone.
     pub control: Option<Control>,
+    /// The pooler between the application and the server, if there is one.
+    pub pooler: Option<Arc<Pooler>>,
 }
 
 /// What a fault did, known once it is undone.
@@ -94,6 +97,10 @@ pub fn build(spec: &FaultSpec, seed: u64, scenario: &str, target: &Target) -> Re
         }
         FaultAction::PoolLeak => Box::new(leak::PoolLeak::new(trigger(), target)),
         FaultAction::PoolStorm { clients } => Box::new(storm::PoolStorm::new(*clients, target)),
+        FaultAction::PoolerRestart { down } => {
+            let pooler = target.pooler.clone().ok_or("there is no pooler between the application and the server")?;
+            Box::new(pooler::PoolerRestart::new(pooler, *down))
+        }
         FaultAction::FloodRate { times, .. } => {
             let arrivals = target.plan.flood(spec.index, aggressor()?.index, *times, from, until);
             Box::new(flood::FloodRate::new(arrivals, target))
@@ -117,6 +124,7 @@ pub fn undo_of(action: &FaultAction) -> &'static str {
         FaultAction::PoolIdleInTransaction { .. } => "the transactions are rolled back, their connections go back",
         FaultAction::PoolLeak => "the connections that were kept go back to the pool",
         FaultAction::PoolStorm { .. } => "the connectors are stopped and their connections closed",
+        FaultAction::PoolerRestart { .. } => "the pooler is started again if it is down; checked that it answers",
         FaultAction::FloodRate { .. } => "the flood's arrivals stop; requests under way end or reach their deadline",
         FaultAction::FloodHeavy { .. } => "the heavy queries' tasks are stopped and their statements cancelled",
         FaultAction::FloodLock { .. } => "the lock is released and its connection closed",

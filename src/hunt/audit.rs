@@ -4,10 +4,11 @@
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
+use super::catalogue::roles::{self, AppRole};
+use super::catalogue::settings;
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
-use super::roles;
-use super::rules::{PRELUDE, RULES};
+use super::rules::{PRELUDE, holes, near_duplicates, rules};
 
 /// Names that tenant columns often have, beside those that the policies compare.
 const USUAL_TENANT_COLUMNS: [&str; 10] = [
@@ -30,6 +31,8 @@ pub struct Audit {
     pub schema_version: u32,
     /// The role that the findings are about.
     pub app_role: String,
+    /// Whose rights its requests have: its own, or those of a role that it takes.
+    pub acts_as: String,
     /// The roles that were taken into account, best first.
     pub app_role_candidates: Vec<String>,
     /// Names of columns that say whose a row is.
@@ -62,10 +65,11 @@ pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Res
     let row = sqlx::query(count).fetch_one(&mut *connection).await.map_err(HuntError::database("count the tables"))?;
     let (tables, protected_tables): (i64, i64) = (row.get(0), row.get(1));
     let mut findings = Vec::new();
-    for rule in RULES {
+    for rule in rules() {
         let rows = sqlx::query(AssertSqlSafe(format!("{PRELUDE}{}", rule.query)))
-            .bind(&role.name)
+            .bind(&role.acts_as)
             .bind(&tenant_columns)
+            .bind(&role.name)
             .fetch_all(&mut *connection)
             .await
             .map_err(|source| HuntError::Database { what: rule.title, source })?;
@@ -75,6 +79,8 @@ pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Res
                 .fix(row.get::<String, _>(2))
         }));
     }
+    findings.extend(of_names(connection).await?);
+    findings.extend(of_version(connection).await?);
     if tables > 0 && protected_tables == 0 {
         findings.push(
             Finding::new("F01", Severity::Leak, Status::Static, "(the schema)", "no table has row security")
@@ -86,8 +92,45 @@ pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Res
         (a.severity, &a.mode, &a.object, &a.evidence).cmp(&(b.severity, &b.mode, &b.object, &b.evidence))
     });
     findings.dedup();
-    let (app_role, app_role_candidates) = (role.name, role.candidates);
-    Ok(Audit { schema_version: 1, app_role, app_role_candidates, tenant_columns, tables, protected_tables, findings })
+    let AppRole { name: app_role, acts_as, candidates: app_role_candidates } = role;
+    let schema_version = 1;
+    Ok(Audit {
+        schema_version,
+        app_role,
+        acts_as,
+        app_role_candidates,
+        tenant_columns,
+        tables,
+        protected_tables,
+        findings,
+    })
+}
+
+/// Settings that policies read under two spellings.
+async fn of_names(connection: &mut PgConnection) -> Result<Vec<Finding>, HuntError> {
+    let settings = settings(connection).await?;
+    let pairs = near_duplicates(&settings).into_iter();
+    let finding = |(one, other): (&str, &str)| {
+        let title = "policies read two settings that differ by a slip";
+        Finding::new("F30", Severity::Availability, Status::Static, &format!("{one}, {other}"), title)
+            .evidence("whichever the application does not set hides its tables")
+            .fix("-- one spelling in every policy and function")
+    };
+    Ok(pairs.map(finding).collect())
+}
+
+/// Holes of the server itself.
+async fn of_version(connection: &mut PgConnection) -> Result<Vec<Finding>, HuntError> {
+    let version = "SELECT current_setting('server_version_num')::int";
+    let version: i32 =
+        sqlx::query_scalar(version).fetch_one(connection).await.map_err(HuntError::database("ask for the version"))?;
+    let finding = |(hole, to): (String, String)| {
+        let title = "the server has a known hole in row security";
+        Finding::new("F73", Severity::Drift, Status::Static, &hole, title)
+            .evidence(format!("server {}.{}", version / 10_000, version % 10_000))
+            .fix(format!("-- upgrade to {to} or later"))
+    };
+    Ok(holes(version).into_iter().map(finding).collect())
 }
 
 /// The column that most policies look at, if it is no table's own key, and the usual names.

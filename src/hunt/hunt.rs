@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use sqlx::{Connection, PgConnection};
 
 use super::audit::{audit, tenant_columns};
+use super::catalogue::roles::AppRole;
 use super::catalogue::{Catalogue, Kind};
-use super::config::Config;
-use super::context::{self, Context};
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
+use super::input::Config;
+use super::input::{Target, apply};
+use super::probe::context::{self, Context};
 use super::probe::{Probe, Seen, State, calls, read, states, writes};
+use super::prove::{refresh, script};
 use super::report::{Cell, Coverage, Discovered, HuntReport, Outcome, bound};
-use super::reproducer::{refresh, script};
-use super::seed::{Seeded, run, said, seed};
-use super::target::{Target, apply};
-use super::values::{Tenancy, Tenant};
+use super::seeding::{Seeded, run, said, seed};
+use super::seeding::{Tenancy, Tenant};
 use crate::stack::Server;
 
 /// Evidence is cut to this many characters.
@@ -38,18 +39,22 @@ pub async fn hunt(
     };
     let mut connection = connect().await?;
     let audited = audit(&mut connection, app_role.or(config.app_role.as_deref())).await?;
-    let role = &audited.app_role;
-    let catalogue = Catalogue::read(&mut connection, role).await?;
+    let app = AppRole {
+        name: audited.app_role.clone(),
+        acts_as: audited.acts_as.clone(),
+        candidates: audited.app_role_candidates.clone(),
+    };
+    let catalogue = Catalogue::read(&mut connection, &app).await?;
     let names = [config.tenant_columns.clone(), tenant_columns(&mut connection).await?].concat();
     let tenancy = Tenancy::of(&catalogue, names);
-    let seeded = seed(&mut connection, &catalogue, &tenancy).await?;
+    let mut seeded = seed(&mut connection, &catalogue, &tenancy).await?;
     let setup = config.tenants.a.setup.iter().chain(&config.tenants.b.setup).cloned();
     for statement in setup.chain(refresh(&catalogue)) {
         run(&mut connection, statement.clone())
             .await
             .map_err(|error| HuntError::Input(format!("cannot run `{statement}`: {}", said(&error))))?;
     }
-    let context = context::discover(&mut connection, &catalogue, &seeded, role, config).await?;
+    let context = context::discover(&mut connection, &catalogue, &mut seeded, &app, config).await?;
     let role_is_exempt = audited.findings.iter().any(|finding| finding.mode == "F05");
     let mut hunter = Hunter {
         connection,
@@ -57,7 +62,7 @@ pub async fn hunt(
         catalogue,
         tenancy,
         seeded,
-        role: role.clone(),
+        role: app.name,
         role_is_exempt,
         cells: Vec::new(),
         confirmed: BTreeMap::new(),
@@ -73,6 +78,7 @@ pub async fn hunt(
     });
     let discovered = Discovered {
         app_role: audited.app_role,
+        acts_as: audited.acts_as,
         app_role_candidates: audited.app_role_candidates,
         context: context.described.clone(),
         settings: hunter.catalogue.settings.clone(),

@@ -7,37 +7,26 @@
 //! in a read-only session, catalogues only.
 
 mod audit;
-mod baseline;
 mod catalogue;
-mod config;
-mod context;
 mod error;
 mod finding;
-mod grid;
 #[expect(clippy::module_inception, reason = "the room's main function has a file of its own")]
 mod hunt;
-mod machine;
+mod input;
 mod probe;
-mod render;
+mod prove;
 mod report;
-mod reproducer;
-mod roles;
 mod rules;
-mod seed;
-mod statements;
-mod target;
-mod values;
+mod seeding;
 
 pub use audit::{Audit, audit};
-pub use baseline::{Accepted, Baseline};
-pub use config::{Config, ContextConfig, TenantConfig, TenantsConfig};
 pub use error::HuntError;
 pub use finding::{Finding, Severity, Status};
-pub use grid::grid;
 pub use hunt::hunt;
-pub use machine::{junit, sarif};
-pub use render::{json, markdown, terminal};
-pub use report::{
-    Bound, Cell, Coverage, Discovered, HuntReport, HuntVerdict, NotTested, Outcome, config_schema, json_schema,
+pub use input::{
+    Accepted, Applied, Baseline, Config, ContextConfig, Target, TenantConfig, TenantsConfig, apply, open_read_only,
 };
-pub use target::{Applied, Target, apply, open_read_only};
+pub use report::{
+    Bound, Cell, Coverage, Discovered, HuntReport, HuntVerdict, NotTested, Outcome, config_schema, grid, json,
+    json_schema, junit, markdown, sarif, terminal,
+};

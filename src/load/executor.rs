@@ -207,10 +207,10 @@ impl Executor {
         outcome: &mut Outcome,
     ) -> Result<(), TenancyError> {
         let Request { step, .. } = request;
-        let scene = Scene::of(transaction);
+        let (scene, statements) = (Scene::of(transaction), transaction.statements());
         let mut evident = false;
         let ran = step
-            .run(transaction.pg(), tenant.id, |row| {
+            .run(transaction.pg(), statements, tenant.id, |row| {
                 outcome.rows += 1;
                 if row.tenant == tenant.id && row.canary.is_none_or(|owner| owner == tenant.slug) {
                     return;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::observe::{TenantId, owner_in};
 use crate::scenario::{Operation, TenantSlug};
+use crate::tenancy::Statements;
 
 /// Rows that one read returns at most; without RLS a read by id matches a row of every tenant.
 const READ_LIMIT: i64 = 50;
@@ -115,6 +116,7 @@ impl Step {
     pub async fn run(
         self,
         connection: &mut PgConnection,
+        statements: Statements,
         tenant: TenantId,
         mut see: impl FnMut(Row),
     ) -> Result<u64, sqlx::Error> {
@@ -132,7 +134,7 @@ impl Step {
                 .bind(client_ref)
                 .bind(100 + client_ref % 10_000),
         };
-        let mut rows = query.fetch(connection);
+        let mut rows = query.persistent(statements == Statements::Kept).fetch(connection);
         let mut count = 0;
         while let Some(row) = rows.try_next().await? {
             see(decode(&row)?);

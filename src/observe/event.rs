@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::scenario::{ErrorKind, Operation, Phase, TenantSlug, Who};
+use crate::scenario::{ErrorKind, Operation, Phase, Pooler, TenantSlug, Who};
 
 /// The journal's own version; a reader refuses a larger one.
 pub const JOURNAL_SCHEMA_VERSION: u32 = 1;
@@ -136,6 +136,9 @@ pub struct Header {
     pub provider_why: String,
     /// What `server_version` says.
     pub server_version: String,
+    /// The pooler between the application and the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooler: Option<PoolerInfo>,
     /// Wall-clock start, RFC 3339.
     pub started_at: String,
     /// The classes that slices count by; slices refer to them by index.
@@ -144,6 +147,15 @@ pub struct Header {
     pub tenants: u32,
     /// Processors of the machine.
     pub cpus: u32,
+}
+
+/// The pooler of a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PoolerInfo {
+    /// Such as `pgbouncer-transaction`.
+    pub kind: Pooler,
+    /// Such as `1.18.0`.
+    pub version: String,
 }
 
 /// Tenants that are counted together.

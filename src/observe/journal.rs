@@ -260,6 +260,7 @@ mod tests {
             provider: "local".into(),
             provider_why: "asked for".into(),
             server_version: "17".into(),
+            pooler: None,
             started_at: "2026-01-05T03:00:00Z".into(),
             classes: vec![],
             tenants: 2,

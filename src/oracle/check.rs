@@ -7,9 +7,9 @@
 use super::judgement::{Check, Verdict};
 use super::measure::{Exactness, Measured, histogram_of, measure, quantile_of, share_of, show};
 use super::seen::{Seen, Window};
-use super::words::{count, moment, plural, share};
 use crate::scenario::{Bound, Comparison, Condition, Metric, Quantity, Unit};
 use crate::stats::Observed;
+use crate::wording::{count, moment, plural, share};
 
 /// A slice contradicts a condition on a share or a percentile only if chance would do so less often than this in the
 /// whole run, over all slices together.

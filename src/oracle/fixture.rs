@@ -35,6 +35,7 @@ pub(in crate::oracle) fn scenario() -> Scenario {
         stack: StackSpec {
             postgres: None,
             pool: PoolSpec { size: 8, acquire_timeout: ms(200), bulkheads: BTreeMap::new() },
+            pooler: PoolerSpec { kind: Pooler::None, size: 8, wait: ms(120_000) },
             defence: [Layer::Guard, Layer::Rls, Layer::Monitor].into(),
             defects: BTreeSet::new(),
             server: ServerUse::Alone,
@@ -287,6 +288,7 @@ fn header(classes: Vec<Class>) -> Header {
         provider: "local".into(),
         provider_why: String::new(),
         server_version: "17".into(),
+        pooler: None,
         started_at: String::new(),
         classes,
         tenants: 7,

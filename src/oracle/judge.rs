@@ -9,10 +9,10 @@ use super::recovery::recovery;
 use super::seen::{Seen, Window};
 use super::soundness::{fault_summaries, soundness};
 use super::timeline::{phases, timeline};
-use super::words::{count, plural};
 use crate::observe::{Event, JOURNAL_SCHEMA_VERSION};
 use crate::scenario::{Phase, Scenario, Who};
 use crate::stats::Observed;
+use crate::wording::{count, plural};
 
 /// Why events cannot be judged. Not a verdict: the events do not belong together, or not to this scenario.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

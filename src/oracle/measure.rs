@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use super::seen::{LOADED, Seen, TenantRows, Window};
 use super::tally::Tally;
-use super::words::{count, micros, share, trimmed, upper_share};
 use crate::observe::{Leak, LeakKind};
 use crate::scenario::{ErrorKind, Layer, Measure, Metric, Phase, Unit, Who};
 use crate::stats::{Observed, SparseHistogram, jain};
+use crate::wording::{count, duration, share, trimmed, upper_share};
 
 /// Confidence of the bound beside a zero: 95%, one-sided.
 const ALPHA: f64 = 0.05;
@@ -73,7 +73,7 @@ pub(super) fn show(unit: Unit, value: f64) -> String {
         Unit::Count if value.fract() == 0.0 && value >= 0.0 => count(value as u64),
         Unit::Count => trimmed(value),
         Unit::Share => share(value),
-        Unit::Time => micros(value),
+        Unit::Time => duration(value.round() as u64),
         Unit::PerSecond => format!("{}/s", trimmed(value)),
         Unit::Usd => format!("${}", trimmed(value)),
     }

@@ -18,7 +18,6 @@ mod seen;
 mod soundness;
 mod tally;
 mod timeline;
-mod words;
 
 #[cfg(test)]
 mod fixture;

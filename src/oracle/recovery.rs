@@ -4,8 +4,8 @@ use super::check::{Sides, latches};
 use super::judgement::{Check, Verdict};
 use super::measure::measure;
 use super::seen::{SLICE_US, Seen, Window};
-use super::words::{count, micros, plural};
 use crate::scenario::{Condition, Phase, RecoverExpect};
+use crate::wording::{count, duration, plural};
 
 /// What came of `recover`.
 #[derive(Debug, Clone, Default)]
@@ -85,7 +85,7 @@ fn check(seen: &Seen<'_>, expect: &RecoverExpect, condition: &Condition, course:
     let needed = seen.scenario.expect.min_samples.max(1);
     let lasted_us = seen.span(Phase::Recover).map_or(0, |span| span.to_us - span.from_us);
     let n = format!("n = {}", count(samples));
-    let limit = format!("limit {}", micros(within_us as f64));
+    let limit = format!("limit {}", duration(within_us));
     let ended = || seen.cut_off().unwrap_or_else(|| "the recover phase was cut off".to_owned());
     let (verdict, observed) = match course {
         Course::Undecided => (Verdict::Inconclusive, format!("no slice of the recover phase has a sample, {limit}")),
@@ -93,22 +93,22 @@ fn check(seen: &Seen<'_>, expect: &RecoverExpect, condition: &Condition, course:
             (Verdict::Inconclusive, format!("did not hold yet, {limit}: {}", ended()))
         }
         Course::Never => {
-            let lasted = micros(lasted_us as f64);
+            let lasted = duration(lasted_us);
             (Verdict::Fail, format!("did not hold at the end of the recover phase ({lasted}), {limit}, {n}"))
         }
         Course::After(us) if *us > within_us => {
-            (Verdict::Fail, format!("held for good after {}, {limit}, {n}", micros(*us as f64)))
+            (Verdict::Fail, format!("held for good after {}, {limit}, {n}", duration(*us)))
         }
         Course::After(_) if samples < needed => {
             let samples = plural(samples, "sample");
             (Verdict::Inconclusive, format!("{samples}, {} are needed (`min_samples`)", count(needed)))
         }
         Course::After(_) if !seen.is_whole(window) => (Verdict::Inconclusive, ended()),
-        Course::After(us) => (Verdict::Pass, format!("held for good after {}, {limit}, {n}", micros(*us as f64))),
+        Course::After(us) => (Verdict::Pass, format!("held for good after {}, {limit}, {n}", duration(*us))),
     };
     Check {
         list: "recover".to_owned(),
-        condition: format!("{} within {}", condition.text, micros(within_us as f64)),
+        condition: format!("{} within {}", condition.text, duration(within_us)),
         verdict,
         observed,
     }

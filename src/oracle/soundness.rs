@@ -4,8 +4,8 @@
 use super::judgement::{Check, FaultSummary, Verdict};
 use super::seen::{FaultSeen, Seen, Window};
 use super::tally::Tally;
-use super::words::{count, plural, share};
 use crate::scenario::{Fault, FaultAction, LoadShape, OperatorFault, Phase, ServerFault, ServerUse, Who};
+use crate::wording::{count, plural, share};
 
 /// At least this share of the intended arrivals must have been sent, where no fault is on: in time, if the scenario has
 /// its server to itself because it measures latency; at all, if it does not. Sent is compared with intended, not with
@@ -107,6 +107,7 @@ fn likely_reason(fault: &Fault, seen: &FaultSeen) -> String {
         }
         FaultAction::PoolLeak => "no request that ended well matched its trigger while it was on",
         FaultAction::PoolStorm { .. } => "none of its connection attempts ended while it was on; give it longer",
+        FaultAction::PoolerRestart { .. } => "the pooler was not restarted; give the fault longer than its `down`",
         FaultAction::FloodRate { .. } => {
             "the aggressor's own rate is so low that no extra request was due; raise `times` or its length"
         }
@@ -162,6 +163,7 @@ fn unit_of(action: &FaultAction) -> &'static str {
         FaultAction::Operator(_) => "protections",
         FaultAction::Server(ServerFault::Terminate { .. }) => "backends",
         FaultAction::Server(ServerFault::CheckpointStorm { .. }) => "checkpoints",
+        FaultAction::PoolerRestart { .. } => "restarts",
         FaultAction::Wire(fault) if fault.touches_statements() => "statements",
         _ => "connections",
     }

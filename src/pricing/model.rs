@@ -1,8 +1,7 @@
 //! Which model prices which code, and with what inputs. Every code is priced here, or has its reason for a zero.
 
 use crate::business_metrics::{
-    AnchoredBreach, DowntimeModel, InputError, MicroDollars, NoisyNeighbourModel, Outage, Point, SlaSchedule,
-    TierCounts,
+    BreachModel, DowntimeModel, InputError, MicroDollars, NoisyNeighbourModel, Outage, Point, SlaSchedule, TierCounts,
 };
 use crate::oracle::{Code, Finding, Judgement};
 use crate::scenario::Phase;
@@ -59,7 +58,7 @@ pub(super) fn price_alone(finding: &Finding, judgement: &Judgement, scale: Scale
 
 /// The typical cost of a breach of the exposed tenants' records.
 fn breach(finding: &Finding, scale: Scale<'_>, point: &Point) -> Alone {
-    let model = AnchoredBreach::of(point);
+    let model = BreachModel::of(point);
     let radius = &finding.blast_radius;
     // Whoever was not identified is at least one tenant, and one row.
     let exposed = radius.tenants_exposed.clamp(1, scale.fleet().max(1));
@@ -93,7 +92,7 @@ fn exposure(finding: &Finding, scale: Scale<'_>, point: &Point) -> Alone {
     if radius.rows == 0 {
         return nothing("no foreign row crossed until the alert");
     }
-    let model = AnchoredBreach::of(point);
+    let model = BreachModel::of(point);
     let rows = radius.rows as f64;
     let grown = scale.business() as f64 / scale.fleet().max(1) as f64;
     let all = scale.business() as f64 * scale.records_per_tenant() as f64;

@@ -1,19 +1,13 @@
 //! Numbers in the sentences that explain a price.
 
 use crate::business_metrics::TierCounts;
+use crate::wording::count;
 
 /// A number with thousands marks and at most one decimal: `29,000,000`, `0.5`.
 pub(super) fn number(value: f64) -> String {
-    let tenths = (value.max(0.0) * 10.0).round() as u128;
+    let tenths = (value.max(0.0) * 10.0).round() as u64;
     let (whole, tenth) = (tenths / 10, tenths % 10);
-    let digits = whole.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 2);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
+    let mut text = count(whole);
     if tenth > 0 && whole < 100 {
         text.push_str(&format!(".{tenth}"));
     }

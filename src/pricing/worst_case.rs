@@ -1,7 +1,7 @@
 //! What a scenario could cost before it has run: its faults and planted bugs at their full extent.
 
-use crate::business_metrics::{AnchoredBreach, Assumptions, MicroDollars, Outage, SlaSchedule};
-use crate::scenario::{Defect, FaultAction, Scenario, ServerFault, WireFault};
+use crate::business_metrics::{Assumptions, BreachModel, MicroDollars, Outage, SlaSchedule};
+use crate::scenario::{Defect, FaultAction, OnStatement, Scenario, ServerFault, WireFault};
 
 use super::model::usd;
 use super::scale::Scale;
@@ -29,7 +29,7 @@ pub fn worst_case(scenario: &Scenario, assumptions: &Assumptions) -> WorstCase {
     let (mut customer, mut vendor) = (MicroDollars::ZERO, MicroDollars::ZERO);
     let mut parts = Vec::new();
     if exposes {
-        let model = AnchoredBreach::of(&point);
+        let model = BreachModel::of(&point);
         let records = scale.business() as f64 * scale.records_per_tenant() as f64;
         vendor += usd(model.median(records));
         let formula = model.formula(&number(records));
@@ -64,7 +64,8 @@ fn can_expose(scenario: &Scenario) -> bool {
     let drops = scenario.faults.iter().any(|fault| match &fault.action {
         FaultAction::ContextDrop { .. } | FaultAction::Operator(_) => true,
         FaultAction::Wire(fault) => {
-            matches!(fault, WireFault::DropContext | WireFault::Swallow | WireFault::Reorder)
+            use OnStatement::{Reorder, Swallow};
+            matches!(fault, WireFault::DropContext | WireFault::Statement(Swallow | Reorder))
         }
         _ => false,
     });
@@ -73,10 +74,13 @@ fn can_expose(scenario: &Scenario) -> bool {
         | Defect::LeakOnError
         | Defect::AsyncCommit
         | Defect::AckWithoutCommit
-        | Defect::BlindRetry => false,
+        | Defect::BlindRetry
+        | Defect::KeptStatements => false,
         Defect::SessionSet
         | Defect::SetOutsideTransaction
         | Defect::SwallowedReset
+        | Defect::SetOnCheckout
+        | Defect::PoolerResetOff
         | Defect::FailOpenPolicy
         | Defect::OwnerAsApp
         | Defect::BypassrlsRole
@@ -89,19 +93,22 @@ fn can_expose(scenario: &Scenario) -> bool {
 
 /// Whether something in the scenario is about requests that fail. A dropped context can refuse every request.
 fn can_stop(scenario: &Scenario) -> bool {
-    !scenario.faults.is_empty() || scenario.stack.defects.contains(&Defect::LeakOnError)
+    let stops = |defect: &Defect| matches!(defect, Defect::LeakOnError | Defect::KeptStatements);
+    !scenario.faults.is_empty() || scenario.stack.defects.iter().any(stops)
 }
 
 fn spoils_writes(scenario: &Scenario) -> bool {
     let spoils =
         |defect: &Defect| matches!(defect, Defect::AsyncCommit | Defect::AckWithoutCommit | Defect::BlindRetry);
     let on_the_wire = |fault: &FaultAction| {
-        use WireFault::{CutStatement, Duplicate, Reorder, Swallow};
-        matches!(
-            fault,
-            FaultAction::Wire(CutStatement { .. } | Duplicate | Reorder | Swallow)
-                | FaultAction::Server(ServerFault::Kill | ServerFault::Failover)
-        )
+        use OnStatement::{CutAfterReply, CutBefore, Duplicate, Reorder, Swallow};
+        let verbs =
+            |verb: &OnStatement| matches!(verb, CutAfterReply(_) | CutBefore(_) | Duplicate | Reorder | Swallow);
+        match fault {
+            FaultAction::Wire(WireFault::Statement(verb)) => verbs(verb),
+            FaultAction::Server(fault) => matches!(fault, ServerFault::Kill | ServerFault::Failover),
+            _ => false,
+        }
     };
     scenario.stack.defects.iter().any(spoils) || scenario.faults.iter().any(|fault| on_the_wire(&fault.action))
 }

@@ -7,8 +7,8 @@ use crate::oracle::{Code, Finding, Severity, Verdict};
 use crate::pricing::Losses;
 
 use super::model::{REPORT_SCHEMA_VERSION, RunReport, ScenarioReport, Totals, Trouble};
-use super::text::{count, plural};
 use super::words;
+use crate::wording::{count, plural};
 
 /// Puts the scenarios of a run together, in the order of their paths.
 ///

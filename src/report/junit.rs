@@ -8,8 +8,9 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use crate::oracle::Verdict;
 
 use super::model::{RunReport, ScenarioReport, Trouble};
-use super::text::{line, moment, visible};
+use super::text::{line, visible};
 use super::words;
+use crate::wording::moment;
 
 /// JUnit XML. A failed scenario is a failure of type `fail`, one that could not be decided a failure of type
 /// `inconclusive`, one that could not run an error of type `harness`.

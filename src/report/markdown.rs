@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use super::model::{RunReport, ScenarioReport};
-use super::text::{count, digits, duration, line, moment, visible};
+use super::text::{line, visible};
 use super::words;
 use crate::pricing::Year;
+use crate::wording::{count, digits, duration, moment};
 
 /// GitHub-flavoured Markdown.
 pub fn markdown(report: &RunReport) -> String {

@@ -126,7 +126,7 @@ fn once_in(power: i32) -> String {
     if power >= 0 {
         "all years".to_owned()
     } else {
-        format!("1 in {}", super::text::count(10u64.pow(power.unsigned_abs().min(18))))
+        format!("1 in {}", crate::wording::count(10u64.pow(power.unsigned_abs().min(18))))
     }
 }
 

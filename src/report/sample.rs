@@ -251,6 +251,7 @@ fn scenario(family: &str, name: &str) -> ScenarioReport {
             provider: "local".into(),
             provider_why: "no Docker engine answered; postgres 15.14 found on PATH".into(),
             server_version: "15.14 (Debian 15.14-0+deb12u1)".into(),
+            pooler: None,
             started_at: "2026-01-05T03:00:00Z".into(),
             classes: vec![Class { of: vec![Who::All, Who::Tier(Tier::Starter), Who::Tenant(slug("starter-1"))] }],
             tenants: 50,

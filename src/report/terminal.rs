@@ -7,8 +7,9 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use crate::oracle::Verdict;
 
 use super::model::{RunReport, ScenarioReport};
-use super::text::{count, line};
+use super::text::line;
 use super::words;
+use crate::wording::count;
 
 /// The table needs this many columns; a narrower terminal wraps its lines.
 const NARROWEST: u16 = 80;

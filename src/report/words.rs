@@ -5,7 +5,7 @@ use crate::oracle::{Code, FaultSummary, Finding, LeakBound, Severity, Verdict};
 use crate::pricing::{Losses, Year};
 
 use super::model::{RunReport, ScenarioReport};
-use super::text::{count, duration, plural, share, upper_share};
+use crate::wording::{count, duration, plural, share, upper_share};
 
 /// Defences that a report lists; the file holds the others.
 pub(super) const MAX_DEFENCES: usize = 10;

@@ -17,9 +17,11 @@ use super::provision::{Provisioned, provision};
 use super::verify::compare_ledger;
 use crate::faults::{Conductor, Target};
 use crate::load::{Classes, Executor, Load, LoadPlan, Recorder, RecorderOptions, SliceClock};
-use crate::observe::{EndReason, Event, Footer, Header, JOURNAL_SCHEMA_VERSION, JournalWriter, Roster, UndoRecord};
+use crate::observe::{
+    EndReason, Event, Footer, Header, JOURNAL_SCHEMA_VERSION, JournalWriter, PoolerInfo, Roster, UndoRecord,
+};
 use crate::scenario::{Layer, Phase, Scenario};
-use crate::stack::Server;
+use crate::stack::{Pooler, Server};
 use crate::tenancy::Directory;
 
 /// Beyond its own deadline a request gets this long to be recorded.
@@ -34,16 +36,23 @@ pub(super) async fn run_in_database(
     scenario: &Scenario,
     options: &RunOptions,
     journal: &Path,
-) -> Result<(), RunError> {
+) -> Result<Vec<UndoRecord>, RunError> {
     let provisioned = provision(server, database, scenario, options.seed).await?;
-    let tenancy = provisioned.tenancy.clone();
+    let (tenancy, pooler) = (provisioned.tenancy.clone(), provisioned.pooler.clone());
     let run = std::panic::AssertUnwindSafe(run_provisioned(server, database, provisioned, scenario, options, journal));
     let outcome = run.catch_unwind().await;
     tenancy.shut_down();
-    outcome.unwrap_or_else(|panic| {
+    let mut undone = Vec::new();
+    if let Some(pooler) = pooler {
+        let begun = Instant::now();
+        let problem = pooler.stop().await.err().map(|error| error.to_string());
+        undone.push(UndoRecord { what: "pooler".into(), took_us: begun.elapsed().as_micros() as u64, problem });
+    }
+    let ran = outcome.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         Err(RunError::Panic(text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()))
-    })
+    });
+    ran.map(|()| undone)
 }
 
 async fn run_provisioned(
@@ -55,14 +64,21 @@ async fn run_provisioned(
     journal: &Path,
 ) -> Result<(), RunError> {
     // The proxy ends with this function, whichever way that goes.
-    let Provisioned { tenancy, connect, admin, proxy } = provisioned;
+    let Provisioned { tenancy, connect, admin, proxy, pooler } = provisioned;
     let wire = proxy.as_ref().map(|proxy| proxy.rules().clone());
     let seed = options.seed.unwrap_or(scenario.seed);
     let roster = Roster::of(&scenario.fleet);
     let plan = Arc::new(LoadPlan::of(scenario, seed, &roster));
     let classes = Classes::of(scenario, &roster);
     let mut journal = JournalWriter::create(journal)?;
-    journal.append(&Event::Header(Box::new(header(server, scenario, &plan, &classes, roster.len() as u32))))?;
+    journal.append(&Event::Header(Box::new(header(
+        server,
+        scenario,
+        &plan,
+        &classes,
+        roster.len() as u32,
+        pooler.as_deref(),
+    ))))?;
     journal.flush()?;
 
     let recorder = Arc::new(Recorder::new(RecorderOptions {
@@ -92,6 +108,7 @@ async fn run_provisioned(
         admin: admin.clone(),
         inject_from,
         wire,
+        pooler,
         control: server.control(),
     };
 
@@ -188,7 +205,15 @@ async fn close(
     Ok(())
 }
 
-fn header(server: &Server, scenario: &Scenario, plan: &LoadPlan, classes: &Classes, tenants: u32) -> Header {
+fn header(
+    server: &Server,
+    scenario: &Scenario,
+    plan: &LoadPlan,
+    classes: &Classes,
+    tenants: u32,
+    pooler: Option<&Pooler>,
+) -> Header {
+    let kind = scenario.stack.pooler.kind;
     Header {
         schema_version: JOURNAL_SCHEMA_VERSION,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -201,6 +226,7 @@ fn header(server: &Server, scenario: &Scenario, plan: &LoadPlan, classes: &Class
         provider: server.provider().to_owned(),
         provider_why: server.why().to_owned(),
         server_version: server.version().to_owned(),
+        pooler: pooler.map(|pooler| PoolerInfo { kind, version: pooler.version().to_owned() }),
         started_at: now_in_seconds(),
         classes: classes.list().to_vec(),
         tenants,

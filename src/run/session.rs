@@ -87,10 +87,11 @@ impl Session {
         let ran = run_in_database(&self.server, &database, scenario, &self.options, &journal).await;
         let discarding = Instant::now();
         let discarded = self.server.drop_database(&database).await;
-        ran?;
+        let undone = ran?;
         let mut report = judge_journal(&read_journal(&journal)?, &self.options.assumptions)?;
         let problem = discarded.err().map(|error| error.to_string());
-        report.clean &= problem.is_none();
+        report.clean &= problem.is_none() && undone.iter().all(|record| record.problem.is_none());
+        report.undo.extend(undone);
         let took_us = discarding.elapsed().as_micros() as u64;
         report.undo.push(UndoRecord { what: "database".into(), took_us, problem });
         report.took_us = begun.elapsed().as_micros() as u64;

@@ -28,6 +28,6 @@ pub use reference::{fault_names, reference};
 pub use schema::json_schema;
 pub use server_fault::ServerFault;
 pub use vocabulary::*;
-pub use wire_fault::WireFault;
+pub use wire_fault::{OnLink, OnStatement, WireFault};
 
 pub use crate::diagnostics::Diagnostics;

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::condition::Condition;
 use super::operator_fault::OperatorFault;
 use super::server_fault::ServerFault;
-use super::vocabulary::{ContextLayer, ContextResidue, Defect, Layer, Operation, Replica, ServerUse, StatementKind};
+use super::vocabulary::{
+    ContextLayer, ContextResidue, Defect, Layer, Operation, Pooler, Replica, ServerUse, StatementKind,
+};
 use super::wire_fault::WireFault;
 pub use crate::business_metrics::Tier;
 
@@ -67,6 +69,8 @@ pub struct StackSpec {
     pub postgres: Option<String>,
     /// The application's connection pool.
     pub pool: PoolSpec,
+    /// What stands between that pool and the server.
+    pub pooler: PoolerSpec,
     /// Layers of defence that are on.
     pub defence: BTreeSet<Layer>,
     /// Bugs that are planted.
@@ -89,6 +93,28 @@ pub struct PoolSpec {
     /// Most connections that one tier may hold at a time, as shares of `size` (0..=1]; a tier that is not named may
     /// hold all of them. Ignored under [`Defect::NoBulkhead`].
     pub bulkheads: BTreeMap<Tier, f64>,
+}
+
+/// What stands between the application's pool and the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolerSpec {
+    /// Which one.
+    pub kind: Pooler,
+    /// Server connections that it opens at most.
+    pub size: u32,
+    /// How long it lets a client wait for one of them before it ends the client's connection (`query_wait_timeout`).
+    pub wait: Duration,
+}
+
+impl PoolerSpec {
+    /// Server connections that a pooler opens for an application's pool of `pool` connections where nothing else is
+    /// said. In session mode a client that leaves and its successor overlap, so there are two for each.
+    pub fn usual_size(kind: Pooler, pool: u32) -> u32 {
+        match kind {
+            Pooler::PgbouncerSession => pool.saturating_mul(2),
+            Pooler::PgbouncerTransaction | Pooler::None => pool,
+        }
+    }
 }
 
 /// The tenants that are seeded. At least two in all, at least one row each.
@@ -283,6 +309,11 @@ pub enum FaultAction {
         /// How many.
         connections: u32,
     },
+    /// `pooler.restart`: the pooler is killed, and started again.
+    PoolerRestart {
+        /// How long it is gone.
+        down: Duration,
+    },
     /// `flood.rate`: one tenant asks at k times its own baseline rate, open loop.
     FloodRate {
         /// The aggressor.
@@ -321,6 +352,7 @@ impl FaultAction {
             FaultAction::PoolLeak => "pool.leak",
             FaultAction::PoolStorm { .. } => "pool.storm",
             FaultAction::PoolIdleInTransaction { .. } => "pool.idle-in-transaction",
+            FaultAction::PoolerRestart { .. } => "pooler.restart",
             FaultAction::FloodRate { .. } => "flood.rate",
             FaultAction::FloodHeavy { .. } => "flood.heavy",
             FaultAction::FloodLock { .. } => "flood.lock",

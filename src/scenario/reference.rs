@@ -6,14 +6,14 @@ use super::check::expect::{Grain, grain, needs_alone};
 use super::condition::{ErrorKind, Metric, Unit};
 use super::model::{Phase, Tier};
 use super::vocabulary::{
-    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, LoadTable, Operation, Replica,
+    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, LoadTable, Operation, Pooler, Replica,
     ServerUse, StatementKind, Word, spellings,
 };
 use super::wire::{self, Decode, Key, Need};
 
 const PROSE: &str = include_str!("reference.md");
 /// The keys of a fault that name what it does.
-const FAMILIES: [&str; 7] = ["context", "pool", "flood", "network", "protocol", "operator", "server"];
+const FAMILIES: [&str; 8] = ["context", "pool", "pooler", "flood", "network", "protocol", "operator", "server"];
 
 /// The reference of scenario files in Markdown, as committed at `docs/scenario-format.md`.
 pub fn reference() -> String {
@@ -61,6 +61,7 @@ fn filled(marker: &str) -> Option<String> {
         ("words", "context-layer") => words::<ContextLayer>("`layer`"),
         ("words", "layer") => words::<Layer>("layer"),
         ("words", "defect") => words::<Defect>("defect"),
+        ("words", "pooler") => words::<Pooler>("`pooler`"),
         ("words", "server") => words::<ServerUse>("`server`"),
         ("words", "operation") => words::<Operation>("operation"),
         ("words", "statement") => words::<StatementKind>("`statement`, `after`"),

@@ -91,6 +91,22 @@ words! {
             "The server says that a write is stored before its WAL is written (`synchronous_commit = off`).";
         AckWithoutCommit, "ack-without-commit", "Every 20th write is acknowledged and never committed.";
         BlindRetry, "blind-retry", "Every 20th write is sent twice, without an idempotency key.";
+        SetOnCheckout, "set-on-checkout",
+            "The context is set with session scope in a statement of its own, before BEGIN. Behind a transaction pooler \
+             that statement and the transaction may meet different servers.";
+        KeptStatements, "kept-statements",
+            "The driver keeps its prepared statements, although the pooler gives each transaction another server.";
+        PoolerResetOff, "pooler-reset-off", "The pooler's `server_reset_query` is empty.";
+    }
+
+    /// What stands between the application's pool and the server.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+    Pooler ("pooler") {
+        None, "none", "Nothing: each connection of the pool has a server process of its own.";
+        PgbouncerSession, "pgbouncer-session",
+            "PgBouncer in session mode: a connection keeps its server process until it is closed.";
+        PgbouncerTransaction, "pgbouncer-transaction",
+            "PgBouncer in transaction mode: each transaction gets whichever server process is free.";
     }
 
     /// Whether the scenario may share its server.
@@ -292,6 +308,7 @@ mod tests {
         same::<Layer>();
         same::<Defect>();
         same::<ServerUse>();
+        same::<Pooler>();
         same::<Operation>();
         same::<ContextResidue>();
         same::<ContextLayer>();

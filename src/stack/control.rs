@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::error::StackError;
+use super::pooler::Place;
 use super::provider::Provided;
 
 /// A server that was started for one scenario, to be killed, held and changed.
@@ -34,6 +35,11 @@ impl Control {
 
     pub(super) async fn container_id(&self) -> Option<String> {
         self.provided.lock().await.as_ref()?.container_id().map(str::to_owned)
+    }
+
+    /// Where a pooler in front of the server runs.
+    pub(super) async fn place_for_a_pooler(&self) -> Result<Place, StackError> {
+        Ok(self.server().await?.place_for_a_pooler())
     }
 
     async fn server(&self) -> Result<MappedMutexGuard<'_, Provided>, StackError> {

@@ -15,6 +15,7 @@ mod local;
 mod migrate;
 mod options;
 mod plant;
+mod pooler;
 mod provider;
 mod roles;
 mod server;
@@ -28,6 +29,7 @@ pub use local::Sweep;
 pub use migrate::{MigrateError, migrate, migrations_hash};
 pub use options::{Needs, ProviderChoice, StackOptions};
 pub use plant::{PlantError, RowSecurity, TENANT_TABLES, plant};
+pub use pooler::Pooler;
 pub use roles::LoginRole;
 pub use server::Server;
 

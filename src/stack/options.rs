@@ -79,6 +79,8 @@ pub struct StackOptions {
     pub database_url: Option<String>,
     /// Folder with `postgres` and `initdb` for the local provider; `None` looks in the usual places.
     pub bin_dir: Option<PathBuf>,
+    /// The PgBouncer program for poolers of this machine; `None` looks in the usual places.
+    pub pgbouncer: Option<PathBuf>,
     /// Where missing server binaries are fetched from; `None` takes the default.
     pub fetch_from: Option<String>,
     /// Leave server and databases running when the run has ended. `tenant-chaos clean` removes them.

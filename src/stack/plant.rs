@@ -109,6 +109,9 @@ fn statements_of(defect: Defect) -> Vec<String> {
         | Defect::BypassrlsRole
         | Defect::NoBulkhead
         | Defect::LeakOnError
+        | Defect::SetOnCheckout
+        | Defect::KeptStatements
+        | Defect::PoolerResetOff
         | Defect::AckWithoutCommit => Vec::new(),
     }
 }

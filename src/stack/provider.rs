@@ -8,6 +8,7 @@ use super::error::{Attempt, NoProvider, StackError};
 use super::external::{self, External};
 use super::local::{self, Cluster, Sweep};
 use super::options::{Needs, ProviderChoice, StackOptions};
+use super::pooler::{Address, Place};
 
 /// A server in the hands of its provider.
 pub(super) enum Provided {
@@ -33,6 +34,15 @@ impl Provided {
             Provided::Docker(container) => container.admin(),
             Provided::Local(cluster) => cluster.admin(),
             Provided::External(external) => external.admin(),
+        }
+    }
+
+    /// Where a pooler in front of this server runs, and how it reaches the server.
+    pub(super) fn place_for_a_pooler(&self) -> Place {
+        match self {
+            #[cfg(feature = "docker")]
+            Provided::Docker(container) => Place::Docker(container.neighbour()),
+            Provided::Local(_) | Provided::External(_) => Place::Here(Address::of(self.admin())),
         }
     }
 

@@ -82,6 +82,11 @@ impl Roles {
         Ok(roles)
     }
 
+    /// Name and password of one of these roles.
+    pub(super) fn login(&self, role: LoginRole) -> (String, String) {
+        (self.name(role), self.password.clone())
+    }
+
     fn name(&self, role: LoginRole) -> String {
         format!("{}_{}", role.prefix(), self.run)
     }

@@ -1,5 +1,7 @@
 //! A running server, whoever provides it.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
@@ -10,9 +12,10 @@ use super::databases::{Databases, connect};
 use super::error::StackError;
 use super::fleet::SeedProgress;
 use super::options::{Needs, StackOptions};
+use super::pooler::{Pooler, Settings};
 use super::provider::provide;
 use super::roles::{LoginRole, Roles};
-use crate::scenario::Fleet;
+use crate::scenario::{Defect, Fleet, PoolerSpec};
 
 /// Dropping a run's databases may take this long before the server is stopped all the same.
 const DROP_LIMIT: Duration = Duration::from_secs(20);
@@ -31,6 +34,7 @@ pub struct Server {
     provider: &'static str,
     why: String,
     version: String,
+    pgbouncer: Option<PathBuf>,
     keep: bool,
     needs: Needs,
 }
@@ -49,7 +53,8 @@ impl Server {
         match prepare(&admin, &run, postgres).await {
             Ok((databases, version)) => {
                 let (control, keep, needs) = (Control::new(provided), options.keep, options.needs);
-                let server = Self { control, databases, provider, why, version, keep, needs };
+                let pgbouncer = options.pgbouncer.clone();
+                let server = Self { control, databases, provider, why, version, pgbouncer, keep, needs };
                 match server.make_volume().await {
                     Ok(()) => Ok(server),
                     Err(error) => {
@@ -149,6 +154,29 @@ impl Server {
             sent.map_err(StackError::database("make the tablespace on the bounded volume"))?;
         }
         Ok(())
+    }
+
+    /// The name of one of the run's roles.
+    pub fn name_of(&self, role: LoginRole) -> String {
+        self.databases.roles().login(role).0
+    }
+
+    /// Starts a pooler in front of one database for one role; of the defects it plants those that are a
+    /// pooler's.
+    ///
+    /// # Errors
+    /// [`StackError::Provider`] with the command that mends it, if there is no PgBouncer.
+    pub async fn start_pooler(
+        &self,
+        role: LoginRole,
+        database: &str,
+        spec: PoolerSpec,
+        defects: &BTreeSet<Defect>,
+    ) -> Result<Pooler, StackError> {
+        let (user, password) = self.databases.roles().login(role);
+        let settings = Settings { database: database.to_owned(), user, password, spec, defects: defects.clone() };
+        let place = self.control.place_for_a_pooler().await?;
+        Pooler::start(place, settings, self.pgbouncer.as_deref()).await
     }
 
     /// A fresh database with the reference schema and a fleet; `label` goes into its name. The first call for a fleet

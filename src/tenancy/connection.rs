@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, Timeouts};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, Row};
 
 use super::context::Tenant;
 use super::error::TenancyError;
@@ -19,7 +19,7 @@ use super::error::TenancyError;
 pub struct TenantConnection {
     /// The connection.
     pub pg: PgConnection,
-    /// The server process behind it.
+    /// The server process behind it; behind a pooler the one that answered last.
     pub backend_pid: i32,
     /// The tenant that it served last.
     pub previous: Option<Arc<Tenant>>,
@@ -29,36 +29,75 @@ pub struct TenantConnection {
     pub(super) broken: bool,
 }
 
+/// What the application's pool connects to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Behind {
+    /// The server: a connection has a process of its own, and its settings from the start.
+    #[default]
+    Server,
+    /// A pooler: it takes no settings, and which process answers is known only inside a transaction.
+    Pooler(Statements),
+}
+
+impl Behind {
+    /// How statements are to be sent.
+    pub fn statements(self) -> Statements {
+        match self {
+            Behind::Server => Statements::Kept,
+            Behind::Pooler(statements) => statements,
+        }
+    }
+}
+
+/// How the driver sends statements with parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statements {
+    /// Prepared once per connection under a name, and used again.
+    Kept,
+    /// Prepared afresh each time, without a name. `statement_cache_capacity(0)` alone is not enough: sqlx 0.9 then gives
+    /// each statement a new name, and names of different clients meet on one server process.
+    Afresh,
+}
+
 /// Opens connections for the pool.
 #[derive(Debug)]
 pub struct Connector {
     options: ArcSwap<PgConnectOptions>,
     statement_timeout: Duration,
+    behind: Behind,
 }
 
 impl Connector {
-    /// A connector. Statements are cancelled by the server after `statement_timeout`, which survives `RESET ALL`.
-    pub fn new(options: PgConnectOptions, statement_timeout: Duration) -> Self {
-        let options = ArcSwap::from_pointee(as_application(options, statement_timeout));
-        Self { options, statement_timeout }
+    /// A connector. Statements are cancelled by the server after `statement_timeout`, which survives `RESET ALL`; a
+    /// pooler refuses such a setting, so behind one it must be the role's.
+    pub fn new(options: PgConnectOptions, statement_timeout: Duration, behind: Behind) -> Self {
+        let options = ArcSwap::from_pointee(as_application(options, statement_timeout, behind));
+        Self { options, statement_timeout, behind }
     }
 
     /// Opens connections elsewhere from now on. Those that are open stay where they are.
     fn redirect(&self, options: PgConnectOptions) {
-        self.options.store(Arc::new(as_application(options, self.statement_timeout)));
+        self.options.store(Arc::new(as_application(options, self.statement_timeout, self.behind)));
     }
 
     /// Opens one connection.
     pub async fn connect(&self) -> Result<TenantConnection, sqlx::Error> {
         let mut pg = PgConnection::connect_with(&self.options.load()).await?;
-        let backend_pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut pg).await?;
+        // In one message, so that behind a pooler one server process answers all of it.
+        let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(&mut pg).await?;
+        let backend_pid = row.try_get_unchecked::<&str, _>(0)?.parse().unwrap_or_default();
         Ok(TenantConnection { pg, backend_pid, previous: None, tainted: None, broken: false })
     }
 }
 
-fn as_application(options: PgConnectOptions, statement_timeout: Duration) -> PgConnectOptions {
+fn as_application(options: PgConnectOptions, statement_timeout: Duration, behind: Behind) -> PgConnectOptions {
+    let options = options.application_name("tenant-chaos application");
     let millis = statement_timeout.as_millis().max(1).to_string();
-    options.application_name("tenant-chaos application").options([("statement_timeout", millis)])
+    match behind {
+        Behind::Server => options.options([("statement_timeout", millis)]),
+        Behind::Pooler(Statements::Kept) => options,
+        Behind::Pooler(Statements::Afresh) => options.statement_cache_capacity(0),
+    }
 }
 
 impl Manager for Connector {

@@ -10,6 +10,7 @@
 //!
 //! [`Defect`]: crate::scenario::Defect
 
+mod backends;
 mod bulkhead;
 mod connection;
 mod context;
@@ -22,7 +23,7 @@ mod statement;
 mod transaction;
 
 pub use bulkhead::{BulkheadPermit, Bulkheads};
-pub use connection::{Connector, PooledConnection, TenantConnection, TenantPool};
+pub use connection::{Behind, Connector, PooledConnection, Statements, TenantConnection, TenantPool};
 pub use context::{Directory, Tenant, current_tenant, with_tenant, without_tenant};
 pub use error::TenancyError;
 pub use hook::{ContextHook, Hooks, RequestInfo, Touch};

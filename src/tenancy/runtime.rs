@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 
+use super::backends::Backends;
 use super::bulkhead::{BulkheadPermit, Bulkheads};
-use super::connection::{Connector, PooledConnection, TenantPool};
+use super::connection::{Behind, Connector, PooledConnection, TenantPool};
 use super::error::TenancyError;
 use super::hook::Hooks;
 use super::monitor::Monitor;
@@ -21,6 +22,8 @@ pub struct TenancyOptions {
     pub connect: PgConnectOptions,
     /// Where reads and reports go instead, if there is a replica.
     pub replica: Option<PgConnectOptions>,
+    /// What is there.
+    pub behind: Behind,
     /// The pool.
     pub pool: PoolSpec,
     /// Layers of defence that are on.
@@ -35,6 +38,8 @@ pub struct TenancyOptions {
 pub struct Tenancy {
     pool: TenantPool,
     reads: Option<TenantPool>,
+    behind: Behind,
+    backends: Backends,
     bulkheads: Bulkheads,
     hooks: Hooks,
     monitor: Monitor,
@@ -49,18 +54,20 @@ impl Tenancy {
     /// # Errors
     /// [`TenancyError::Setup`] if the pool cannot be built.
     pub fn new(options: TenancyOptions) -> Result<Arc<Self>, TenancyError> {
-        let TenancyOptions { connect, replica, pool: spec, defence, defects, statement_timeout } = options;
-        let pool = TenantPool::new(Connector::new(connect, statement_timeout), spec.size, spec.acquire_timeout)?;
+        let TenancyOptions { connect, replica, behind, pool: spec, defence, defects, statement_timeout } = options;
+        let connector = Connector::new(connect, statement_timeout, behind);
+        let pool = TenantPool::new(connector, spec.size, spec.acquire_timeout)?;
         let reads = replica.map(|replica| {
-            TenantPool::new(Connector::new(replica, statement_timeout), spec.size, spec.acquire_timeout)
+            let connector = Connector::new(replica, statement_timeout, Behind::Server);
+            TenantPool::new(connector, spec.size, spec.acquire_timeout)
         });
         let reads = reads.transpose()?;
         let bulkheads = match defects.contains(&Defect::NoBulkhead) {
             true => Bulkheads::default(),
             false => Bulkheads::of(&spec.bulkheads, spec.size),
         };
-        let (hooks, monitor, graveyard) = Default::default();
-        Ok(Arc::new(Self { pool, reads, bulkheads, hooks, monitor, defence, defects, graveyard }))
+        let (backends, hooks, monitor, graveyard) = Default::default();
+        Ok(Arc::new(Self { pool, reads, behind, backends, bulkheads, hooks, monitor, defence, defects, graveyard }))
     }
 
     /// Opens a transaction for the task's tenant (see [`super::with_tenant`]).
@@ -127,6 +134,15 @@ impl Tenancy {
     /// Leads writes to another server from now on, as after a failover. Connections that are open stay until they fail.
     pub fn redirect(&self, connect: PgConnectOptions) {
         self.pool.redirect(connect);
+    }
+
+    /// What the pool connects to.
+    pub fn behind(&self) -> Behind {
+        self.behind
+    }
+
+    pub(super) fn backends(&self) -> &Backends {
+        &self.backends
     }
 
     /// Where faults hook in.

@@ -16,6 +16,8 @@ pub(super) const ROLLBACK_AND_SCRUB: &str = "ROLLBACK; RESET ALL";
 pub(super) const ROLLBACK_ONLY: &str = "ROLLBACK";
 /// Opens a transaction without any context.
 pub(super) const BEGIN_BARE: &str = "BEGIN";
+/// Name of the column in which a pooler's server process says which one it is.
+pub(super) const BACKEND: &str = "tenant_chaos_backend";
 /// Well-formed, and no tenant's.
 const BOGUS_ID: &str = "00000000-0000-4000-8000-000000000000";
 /// Breaks out of a quoted literal wherever one is built by pasting.
@@ -67,26 +69,42 @@ impl Residue {
     }
 }
 
-/// `BEGIN` and a transaction-local context in one round trip.
+/// `BEGIN` and a transaction-local context in one round trip, which also brings back what the server then has.
 pub(super) fn begin_statement(context: &str) -> Arc<str> {
-    format!("BEGIN; {}", set_config(context, "true")).into()
+    begin(&set("LOCAL", context))
 }
 
 /// `BEGIN` and a context that outlives COMMIT (defect `session-set`, residue `session`).
 pub(super) fn begin_with_session_scope(context: &str) -> Arc<str> {
-    format!("BEGIN; {}", set_config(context, "false")).into()
+    begin(&set("SESSION", context))
 }
 
 /// The context statement alone, which has no effect outside a transaction (defect `set-outside-transaction`).
 pub(super) fn set_alone(context: &str) -> Arc<str> {
-    set_config(context, "true").into()
+    set("LOCAL", context).into()
+}
+
+/// `SELECT set_config(..)` would do both, and take the server half as long again: it is planned, `SET` and `SHOW` are
+/// not (docs/adr/0002-context-on-begin.md).
+fn begin(set: &str) -> Arc<str> {
+    format!("BEGIN; {set}; SHOW app.tenant_id").into()
+}
+
+/// The context in a statement of its own, with a scope that outlives it (defect `set-on-checkout`).
+pub(super) fn set_for_session(context: &str) -> Arc<str> {
+    format!("{}; SHOW app.tenant_id", set("SESSION", context)).into()
+}
+
+/// The same, with the process that answers, in the same round trip.
+pub(super) fn and_backend(statement: &str) -> Arc<str> {
+    format!("{statement}; SELECT pg_backend_pid() AS {BACKEND}").into()
 }
 
 /// Quotes its value, with `standard_conforming_strings` on or off.
-fn set_config(context: &str, is_local: &str) -> String {
+fn set(scope: &str, context: &str) -> String {
     let quoted = context.replace('\\', "\\\\").replace('\'', "''");
     let prefix = if quoted.contains('\\') { "E" } else { "" };
-    format!("SELECT set_config('app.tenant_id', {prefix}'{quoted}', {is_local})")
+    format!("SET {scope} app.tenant_id = {prefix}'{quoted}'")
 }
 
 #[cfg(test)]
@@ -96,8 +114,8 @@ mod tests {
     /// A value with metacharacters stays one literal.
     #[test]
     fn values_are_quoted() {
-        assert_eq!(&*begin_statement("a'b"), "BEGIN; SELECT set_config('app.tenant_id', 'a''b', true)");
-        assert_eq!(&*begin_statement("a\\'b"), "BEGIN; SELECT set_config('app.tenant_id', E'a\\\\''b', true)");
-        assert!(begin_statement(FORGED).ends_with("'' OR ''1''=''1''; --', true)"));
+        assert_eq!(&*begin_statement("a'b"), "BEGIN; SET LOCAL app.tenant_id = 'a''b'; SHOW app.tenant_id");
+        assert_eq!(&*set_alone("a\\'b"), "SET LOCAL app.tenant_id = E'a\\\\''b'");
+        assert!(set_alone(FORGED).ends_with("'' OR ''1''=''1''; --'"));
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Column, PgConnection, Row};
 
 use super::bulkhead::BulkheadPermit;
-use super::connection::PooledConnection;
+use super::connection::{Behind, PooledConnection, Statements};
 use super::context::{Tenant, current_tenant};
 use super::error::TenancyError;
 use super::hook::{RequestInfo, Touch};
@@ -100,13 +100,16 @@ impl TenantTransaction {
 
     async fn open_plainly(&mut self) -> Result<Option<TenantId>, sqlx::Error> {
         let Some(tenant) = self.tenant.clone() else {
-            self.send(statement::BEGIN_BARE).await?;
-            return Ok(None);
+            return self.open_with(statement::BEGIN_BARE.into()).await;
         };
         if self.runtime.planted(Defect::SetOutsideTransaction) {
             self.open_with(statement::set_alone(&tenant.id.to_string())).await?;
-            self.send(statement::BEGIN_BARE).await?;
-            return Ok(None);
+            return self.open_with(statement::BEGIN_BARE.into()).await;
+        }
+        if self.runtime.planted(Defect::SetOnCheckout) {
+            let confirmed = self.open_with(statement::set_for_session(&tenant.id.to_string())).await?;
+            self.open_with(statement::BEGIN_BARE.into()).await?;
+            return Ok(confirmed);
         }
         if self.runtime.planted(Defect::SessionSet) {
             return self.open_with(statement::begin_with_session_scope(&tenant.id.to_string())).await;
@@ -115,32 +118,53 @@ impl TenantTransaction {
     }
 
     async fn open_touched(&mut self, touch: &Touch) -> Result<Option<TenantId>, sqlx::Error> {
-        if matches!(touch.residue, Residue::Session) {
-            self.connection_mut().tainted = Some(touch.fault);
-        }
         if matches!(touch.residue, Residue::Unset) {
             let fresh = self.runtime.pool_for(self.operation).connect_fresh().await?;
             let worn = std::mem::replace(&mut **self.connection_mut(), fresh);
             self.previous = None;
             drop(worn);
         }
-        match touch.residue.begin(self.tenant.as_deref()) {
-            Some(begin) => self.open_with(begin).await,
-            None => {
-                self.send(statement::BEGIN_BARE).await?;
-                Ok(None)
-            }
+        let begin = touch.residue.begin(self.tenant.as_deref()).unwrap_or_else(|| statement::BEGIN_BARE.into());
+        let session_scope = matches!(touch.residue, Residue::Session);
+        if session_scope {
+            self.connection_mut().tainted = Some(touch.fault);
         }
+        let opened = self.open_with(begin).await;
+        if session_scope && self.is_pooled() {
+            self.runtime.backends().taint(self.backend_pid(), Some(touch.fault));
+        }
+        opened
     }
 
     /// Sends an opening statement and returns the context that the server confirms, if it is a tenant's id.
     async fn open_with(&mut self, statement: Arc<str>) -> Result<Option<TenantId>, sqlx::Error> {
-        let mut confirmed = None;
+        let pooled = self.is_pooled();
+        let statement = if pooled { statement::and_backend(&statement) } else { statement };
+        let (mut confirmed, mut backend) = (None, None);
         let mut rows = sqlx::raw_sql(AssertSqlSafe(statement)).fetch(self.pg());
         while let Some(row) = rows.try_next().await? {
-            confirmed = row.try_get_unchecked::<&str, _>(0)?.parse().ok().map(TenantId);
+            let value = row.try_get_unchecked::<&str, _>(0)?;
+            match pooled && row.columns().first().is_some_and(|column| column.name() == statement::BACKEND) {
+                true => backend = value.parse::<i32>().ok(),
+                false => confirmed = value.parse().ok().map(TenantId),
+            }
+        }
+        drop(rows);
+        if let Some(pid) = backend {
+            self.meet(pid);
         }
         Ok(confirmed)
+    }
+
+    fn is_pooled(&self) -> bool {
+        self.runtime.behind() != Behind::Server
+    }
+
+    /// A process of the pooler's serves this transaction: what is left there is that process's.
+    fn meet(&mut self, pid: i32) {
+        let last = self.runtime.backends().meet(pid, self.tenant.clone());
+        self.connection_mut().backend_pid = pid;
+        (self.previous, self.tainted) = (last.tenant, last.tainted);
     }
 
     async fn send(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
@@ -169,6 +193,11 @@ impl TenantTransaction {
             self.connection_mut().broken = true;
         }
         error
+    }
+
+    /// How to send statements with parameters.
+    pub fn statements(&self) -> Statements {
+        self.runtime.behind().statements()
     }
 
     /// The server process that answers.
@@ -211,6 +240,9 @@ impl TenantTransaction {
         let mut connection = self.connection.take().expect("a transaction has its connection until it ends");
         if statement == statement::COMMIT_AND_SCRUB {
             connection.tainted = None;
+            if self.is_pooled() {
+                self.runtime.backends().taint(connection.backend_pid, None);
+            }
         }
         self.release(connection);
         Ok(())
@@ -242,8 +274,9 @@ impl Drop for TenantTransaction {
             drop(PooledConnection::take(connection));
             return;
         };
+        let runtime = self.runtime.clone();
         handle.spawn(async move {
-            clean_up(connection, statement).await;
+            clean_up(&runtime, connection, statement).await;
             drop(permit);
         });
     }
@@ -263,12 +296,15 @@ async fn connect(
 }
 
 /// Rolls back and scrubs; a connection that cannot be cleaned in time is thrown away.
-async fn clean_up(mut connection: PooledConnection, statement: &'static str) {
+async fn clean_up(runtime: &Tenancy, mut connection: PooledConnection, statement: &'static str) {
     let work = sqlx::raw_sql(statement).execute(&mut connection.pg);
     if connection_is_lost(tokio::time::timeout(CLEAN_UP_LIMIT, work).await) {
         drop(PooledConnection::take(connection));
     } else if statement == statement::ROLLBACK_AND_SCRUB {
         connection.tainted = None;
+        if runtime.behind() != Behind::Server {
+            runtime.backends().taint(connection.backend_pid, None);
+        }
     }
 }
 

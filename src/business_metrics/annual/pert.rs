@@ -63,6 +63,12 @@ impl Pert {
         (self.low + self.gamma * self.mode + self.high) / (self.gamma + 2.0)
     }
 
+    /// Of the Beta distribution, in squares of the value's unit.
+    pub(super) fn variance(&self) -> f64 {
+        let width = self.high - self.low;
+        self.shapes().map_or(0.0, |(a, b)| width * width * a * b / ((a + b) * (a + b) * (a + b + 1.0)))
+    }
+
     /// The value that a share `p` of draws stays below.
     pub fn quantile(&self, p: f64) -> f64 {
         match self.beta() {
@@ -117,8 +123,13 @@ impl Pert {
 
     /// One draw.
     pub(in crate::business_metrics) fn draw(&self, rng: &mut impl Rng) -> f64 {
-        // 32 bits: ten choose the cell, the others the place in it.
-        let at = f64::from(rng.next_u32()) * (CELLS as f64 / 4_294_967_296.0);
+        self.at(rng.next_u32())
+    }
+
+    /// The value that 32 random bits stand for: the same bits are the same quantile of any distribution.
+    pub(super) fn at(&self, bits: u32) -> f64 {
+        // Ten bits choose the cell, the others the place in it.
+        let at = f64::from(bits) * (CELLS as f64 / 4_294_967_296.0);
         let cell = at as usize;
         let (from, to) = (self.quantiles[cell], self.quantiles[cell + 1]);
         from + (to - from) * (at - cell as f64)

@@ -1,9 +1,11 @@
 //! The risks of a multi-tenant service, from the assumptions.
 
+use super::frequency::Frequency;
+use super::outage_cost::handling_terms;
 use super::pert::Pert;
-use super::risk::{Risk, Severity, Term};
+use super::risk::{Risk, Severity};
 use crate::business_metrics::assumptions::Assumptions;
-use crate::business_metrics::breach::AnchoredBreach;
+use crate::business_metrics::breach::BreachModel;
 use crate::business_metrics::input::{InputError, amount};
 use crate::business_metrics::key::Key;
 use crate::business_metrics::tier::{Tier, TierCounts};
@@ -14,8 +16,7 @@ use crate::business_metrics::tier::{Tier, TierCounts};
 /// If there are no records, or the breach is beyond what can be counted.
 pub fn breach_risk(records: f64, assumptions: &Assumptions) -> Result<Risk, InputError> {
     let point = assumptions.point();
-    let median = AnchoredBreach::of(&point).median(records)?;
-    Risk::new("leak", point.get(Key::FrequencyLeak), Severity::lognormal(median, point.get(Key::BreachSigma))?)
+    Risk::new("leak", point.get(Key::FrequencyLeak), BreachModel::of(&point).severity(records)?)
 }
 
 /// Requests of customers of one tier fail for some minutes. The customers' line.
@@ -23,12 +24,7 @@ pub fn breach_risk(records: f64, assumptions: &Assumptions) -> Result<Risk, Inpu
 /// # Errors
 /// If a number is negative or not finite.
 pub fn outage_risk(tier: Tier, minutes: f64, customers: f64, assumptions: &Assumptions) -> Result<Risk, InputError> {
-    let key = match tier {
-        Tier::Starter => Key::DowntimeStarter,
-        Tier::Growth => Key::DowntimeGrowth,
-        Tier::Enterprise => Key::DowntimeEnterprise,
-    };
-    let value = pert(key, assumptions)?;
+    let value = pert(Key::downtime(tier), assumptions)?;
     let point = assumptions.point();
     let factor = amount("minutes", minutes)? * amount("customers", customers)? / point.get(Key::DowntimeCustomers);
     Risk::new("outage", point.get(Key::FrequencyOutage), Severity::Scaled { factor, value })
@@ -39,20 +35,7 @@ pub fn outage_risk(tier: Tier, minutes: f64, customers: f64, assumptions: &Assum
 /// # Errors
 /// If a number of tenants is negative or not finite.
 pub fn noisy_neighbour_risk(hurt: &TierCounts, assumptions: &Assumptions) -> Result<Risk, InputError> {
-    let point = assumptions.point();
-    for tier in Tier::ALL {
-        amount("tenants", hurt.of(tier))?;
-    }
-    let term = |factor: f64, keys: &[Key]| -> Result<Term, InputError> {
-        let values = keys.iter().map(|key| pert(*key, assumptions)).collect::<Result<_, _>>()?;
-        Ok(Term { factor, values })
-    };
-    let yearly: f64 = hurt.iter().map(|(tier, tenants)| tenants * 12.0 * point.price(tier)).sum();
-    let severity = Severity::Sum(vec![
-        term(hurt.total(), &[Key::IncidentTicketShare, Key::IncidentTicketCost])?,
-        term(1.0, &[Key::IncidentHours, Key::IncidentHourlyRate])?,
-        term(yearly, &[Key::IncidentChurn])?,
-    ]);
+    let (point, severity) = (assumptions.point(), Severity::Sum(handling_terms(hurt, assumptions)?));
     Risk::new("noisy neighbour", point.get(Key::FrequencyNoisyNeighbour), severity)
 }
 
@@ -68,6 +51,19 @@ pub fn reference_portfolio(assumptions: &Assumptions) -> Result<[Risk; 3], Input
         outage_risk(Tier::Enterprise, 45.0, 10.0, assumptions)?,
         noisy_neighbour_risk(&TierCounts::only(Tier::Starter, 200.0), assumptions)?,
     ])
+}
+
+/// The same risks at frequencies that are as sure as the assumptions say: a range, or a count.
+///
+/// # Errors
+/// If a frequency leads beyond what can be counted.
+pub fn believed_portfolio(assumptions: &Assumptions) -> Result<[Risk; 3], InputError> {
+    let keys = [Key::FrequencyLeak, Key::FrequencyOutage, Key::FrequencyNoisyNeighbour];
+    let [leak, outage, noisy] = reference_portfolio(assumptions)?;
+    let believed = |risk: Risk, key: Key| {
+        Risk::of(risk.name(), Frequency::of(key.name(), assumptions.get(key))?, risk.severity().clone())
+    };
+    Ok([believed(leak, keys[0])?, believed(outage, keys[1])?, believed(noisy, keys[2])?])
 }
 
 fn pert(key: Key, assumptions: &Assumptions) -> Result<Pert, InputError> {

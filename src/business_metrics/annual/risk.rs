@@ -4,8 +4,11 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::curve::LossCurve;
+use super::frequency::Frequency;
+use super::outage_cost::OutageCost;
 use super::pert::Pert;
 use super::stream::{Actor, stream};
+use crate::business_metrics::breach::BreachCost;
 use crate::business_metrics::input::{InputError, InputProblem, amount, dollars, positive};
 
 /// The 95th percentile of the standard normal distribution.
@@ -15,7 +18,7 @@ const Z_95: f64 = 1.644_853_626_951_472_2;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Risk {
     name: String,
-    per_year: f64,
+    frequency: Frequency,
     severity: Severity,
 }
 
@@ -38,6 +41,12 @@ pub enum Severity {
     },
     /// A sum of products of such values: each term is drawn for itself.
     Sum(Vec<Term>),
+    /// A breach by several models, or up to a cap.
+    Breach(BreachCost),
+    /// An outage of a length that is drawn too.
+    Outage(Box<OutageCost>),
+    /// One event that costs all of these at once.
+    All(Vec<Severity>),
 }
 
 /// One term of a sum: a factor times the product of independent values.
@@ -47,6 +56,16 @@ pub struct Term {
     pub(super) factor: f64,
     /// The values.
     pub(super) values: Vec<Pert>,
+}
+
+impl Term {
+    pub(super) fn mean(&self) -> f64 {
+        self.factor * self.values.iter().map(Pert::mean).product::<f64>()
+    }
+
+    pub(super) fn draw(&self, rng: &mut impl Rng) -> f64 {
+        self.values.iter().fold(self.factor, |product, value| product * value.draw(rng))
+    }
 }
 
 impl Severity {
@@ -75,10 +94,10 @@ impl Severity {
         match self {
             Severity::Lognormal { mu, sigma } => (mu + sigma * sigma / 2.0).exp(),
             Severity::Scaled { factor, value } => factor * value.mean(),
-            Severity::Sum(terms) => {
-                let mean = |term: &Term| term.factor * term.values.iter().map(Pert::mean).product::<f64>();
-                terms.iter().map(mean).sum()
-            }
+            Severity::Sum(terms) => terms.iter().map(Term::mean).sum(),
+            Severity::Breach(cost) => cost.mean(),
+            Severity::Outage(cost) => cost.mean(),
+            Severity::All(all) => all.iter().map(Severity::mean).sum(),
         }
     }
 
@@ -102,10 +121,10 @@ impl Severity {
                 (mu + sigma * z).exp()
             }
             Severity::Scaled { factor, value } => factor * value.draw(rng),
-            Severity::Sum(terms) => {
-                let mut draw = |term: &Term| term.values.iter().fold(term.factor, |product, v| product * v.draw(rng));
-                terms.iter().map(&mut draw).sum()
-            }
+            Severity::Sum(terms) => terms.iter().map(|term| term.draw(rng)).sum(),
+            Severity::Breach(cost) => cost.draw(rng),
+            Severity::Outage(cost) => cost.draw(rng),
+            Severity::All(all) => all.iter().map(|severity| severity.draw(rng)).sum(),
         }
     }
 }
@@ -116,9 +135,22 @@ impl Risk {
     /// # Errors
     /// If the rate is negative or not finite, or the expected annual loss is beyond what can be counted.
     pub fn new(name: impl Into<String>, per_year: f64, severity: Severity) -> Result<Self, InputError> {
-        let risk = Self { name: name.into(), per_year: amount("frequency", per_year)?, severity };
-        dollars("frequency", per_year, risk.expected_annual_loss())?;
+        Self::of(name, Frequency::known(per_year)?, severity)
+    }
+
+    /// The same with a frequency that may be a belief.
+    ///
+    /// # Errors
+    /// If the expected annual loss is beyond what can be counted.
+    pub fn of(name: impl Into<String>, frequency: Frequency, severity: Severity) -> Result<Self, InputError> {
+        let risk = Self { name: name.into(), frequency, severity };
+        dollars("frequency", frequency.mean(), risk.expected_annual_loss())?;
         Ok(risk)
+    }
+
+    /// A share of its events, by chance; the streams stay.
+    pub(super) fn thinned(&self, share: f64) -> Self {
+        Self { frequency: self.frequency.scaled(share.max(0.0)), ..self.clone() }
     }
 
     /// Its name.
@@ -126,9 +158,14 @@ impl Risk {
         &self.name
     }
 
-    /// Events per year.
+    /// How often, and how sure that is.
+    pub fn frequency(&self) -> Frequency {
+        self.frequency
+    }
+
+    /// Mean events per year.
     pub fn per_year(&self) -> f64 {
-        self.per_year
+        self.frequency.mean()
     }
 
     /// What one event costs.
@@ -138,7 +175,7 @@ impl Risk {
 
     /// Events per year times the expected cost of one, US dollars: exact, no simulation.
     pub fn expected_annual_loss(&self) -> f64 {
-        self.per_year * self.severity.mean()
+        self.per_year() * self.severity.mean()
     }
 }
 
@@ -180,6 +217,7 @@ mod tests {
     fn reference_quantiles_come_out() {
         use statrs::distribution::{ContinuousCDF, Normal};
         for (low, high, quantiles) in [
+            (635_000.0, 19_000_000.0, [3_473_470.886_592, 13_054_261.536, 38_416_422.191, 84_575_759.595]),
             (1.0, 10.0, [3.162_278, 7.754_682, 16.112_374, 27.501_977]),
             (1e7, 1e9, [1e8, 601_350_989.22, 2_596_086_049.48, 7_563_587_627.04]),
             (150_000.0, 5_000_000.0, [866_025.403_784, 3_394_606.12, 10_338_293.73, 23_338_233.55]),

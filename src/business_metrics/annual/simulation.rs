@@ -1,7 +1,7 @@
 //! Plays many years of several risks.
 
 use rand::Rng;
-use rand_distr::{Distribution, Exp1};
+use rand_distr::{Distribution, Exp1, Gamma};
 
 use super::curve::LossCurve;
 use super::risk::Risk;
@@ -20,6 +20,7 @@ pub struct Simulation {
     years: usize,
     seed: u64,
     threads: usize,
+    span: usize,
 }
 
 /// What a mitigation leaves of a risk.
@@ -71,13 +72,26 @@ impl Simulation {
         match years {
             0 => Err(InputProblem::Zero.of("years")),
             years if years > MAX_YEARS => Err(InputProblem::TooMany(years as f64).of("years")),
-            years => Ok(Self { years, seed, threads: 1 }),
+            years => Ok(Self { years, seed, threads: 1, span: 1 }),
         }
     }
 
     /// On this many threads, at least one. The result is the same.
     pub fn threads(self, threads: usize) -> Self {
         Self { threads: threads.max(1), ..self }
+    }
+
+    /// Years in a row that have one believed rate: those of one future. A belief is wrong in the same way for all of them,
+    /// so a future of five years is luckier or unluckier than five years apart. Known rates are not touched.
+    ///
+    /// # Errors
+    /// If there are none, or more than are simulated.
+    pub fn futures_of(self, years: usize) -> Result<Self, InputError> {
+        match years {
+            0 => Err(InputProblem::Zero.of("horizon")),
+            span if span > self.years => Err(InputProblem::TooMany(span as f64).of("horizon")),
+            span => Ok(Self { span, ..self }),
+        }
     }
 
     /// Losses by year, US dollars.
@@ -142,16 +156,18 @@ impl Simulation {
         if risk.per_year() * self.years as f64 > MAX_EVENTS {
             return Err(InputProblem::TooMany(risk.per_year()).of("frequency"));
         }
+        // No future is cut in two.
+        let whole = (BLOCK / self.span).max(1) * self.span;
         if self.threads == 1 {
-            years.chunks_mut(BLOCK).enumerate().for_each(|(block, years)| play(years, block as u64));
+            years.chunks_mut(whole).enumerate().for_each(|(block, years)| play(years, block as u64));
             return Ok(());
         }
-        let blocks_each = years.len().div_ceil(BLOCK).div_ceil(self.threads).max(1);
+        let blocks_each = years.len().div_ceil(whole).div_ceil(self.threads).max(1);
         let play = &play;
         std::thread::scope(|scope| {
-            for (share, years) in years.chunks_mut(blocks_each * BLOCK).enumerate() {
+            for (share, years) in years.chunks_mut(blocks_each * whole).enumerate() {
                 scope.spawn(move || {
-                    for (block, years) in years.chunks_mut(BLOCK).enumerate() {
+                    for (block, years) in years.chunks_mut(whole).enumerate() {
                         play(years, (share * blocks_each + block) as u64);
                     }
                 });
@@ -169,6 +185,9 @@ impl Simulation {
         if risk.per_year() <= 0.0 {
             return;
         }
+        if let Some(beliefs) = risk.frequency().beliefs() {
+            return self.believed_events(risk, beliefs, years, block, happens);
+        }
         let mut when = stream(self.seed, risk.name(), Actor::Frequency, block);
         let mut what = stream(self.seed, risk.name(), Actor::Severity, block);
         let gap = 1.0 / risk.per_year();
@@ -180,6 +199,32 @@ impl Simulation {
                 return;
             }
             happens(at as usize, risk.severity().draw(&mut what));
+        }
+    }
+
+    /// The same where each future draws its own rate: the gaps are measured in expected events.
+    fn believed_events(
+        &self,
+        risk: &Risk,
+        beliefs: Gamma<f64>,
+        years: usize,
+        block: u64,
+        mut happens: impl FnMut(usize, f64),
+    ) {
+        let mut when = stream(self.seed, risk.name(), Actor::Frequency, block);
+        let mut what = stream(self.seed, risk.name(), Actor::Severity, block);
+        let mut which = stream(self.seed, risk.name(), Actor::Belief, block);
+        let mut wait = || -> f64 { Exp1.sample(&mut when) };
+        let (mut at, mut until, mut rate) = (wait(), 0.0, 0.0);
+        for year in 0..years {
+            if year.is_multiple_of(self.span) {
+                rate = beliefs.sample(&mut which);
+            }
+            until += rate;
+            while at < until {
+                happens(year, risk.severity().draw(&mut what));
+                at += wait();
+            }
         }
     }
 }

@@ -12,6 +12,8 @@ pub(super) enum Actor {
     Severity,
     /// Which of them a mitigation prevents.
     Mitigation,
+    /// How often they happen, where that is a belief.
+    Belief,
 }
 
 /// The stream of one actor of one risk for one block of years.

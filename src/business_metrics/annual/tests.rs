@@ -36,13 +36,13 @@ fn the_exact_portfolio_lies_inside_the_simulation() {
         [(0.90, 20.65e6), (0.95, 99.04e6), (0.975, 260.2e6), (0.99, 612.9e6), (0.995, 1_017.8e6), (0.999, 2_624e6)]
     {
         let (low, high) = curve.var_interval(p);
-        let slack = (high - low) / 2.0;
-        assert!(low - slack < exact && exact < high + slack, "{p}: {low} {exact} {high}");
+        assert!(low < exact && exact < high, "{p}: {low} {exact} {high}");
     }
     let expected: f64 = simulated.risks.iter().map(|risk| risk.expected).sum();
     assert!((expected - 27_690_204.31).abs() < 1.0, "{expected}");
     let (low, high) = curve.mean_interval();
-    assert!((curve.mean() - expected).abs() < (high - low), "{low} {expected} {high}");
+    assert!(low < expected && expected < high, "{low} {expected} {high}");
+    assert!((curve.tvar(0.95) / 498.3e6 - 1.0).abs() < 0.05, "{}", curve.tvar(0.95));
 }
 
 /// The leak alone against its exact distribution.
@@ -57,6 +57,7 @@ fn the_exact_leak_lies_inside_the_simulation() {
     }
     for (p, exact) in [(0.95, 1.10e6), (0.99, 8.72e6)] {
         let (low, high) = curve.var_interval(p);
+        // One interval in twenty misses; how often they do is counted among the invariants.
         assert!(low * 0.98 < exact && exact < high * 1.02, "{p}: {low} {exact} {high}");
     }
 }
@@ -176,16 +177,5 @@ proptest! {
         let [_, bob, _] = readme();
         let one = Simulation::new(years, seed).unwrap();
         prop_assert_eq!(one.years(&bob).unwrap(), one.threads(threads).years(&bob).unwrap());
-    }
-
-    /// The simulated mean lies within four standard errors of the exact one.
-    #[test]
-    fn means_are_right(rate in 0.05f64..20.0, median in 1.0f64..1e6, sigma in 0.0f64..1.2, seed: u64) {
-        let risk = Risk::new("r", rate, Severity::lognormal(median, sigma).unwrap()).unwrap();
-        let curve = LossCurve::of(Simulation::new(4_000, seed).unwrap().years(&risk).unwrap());
-        // Exact: the variance of a compound Poisson sum is the rate times the second moment.
-        let second = median * median * (2.0 * sigma * sigma).exp();
-        let error = (rate * second / 4_000.0).sqrt();
-        prop_assert!((curve.mean() - risk.expected_annual_loss()).abs() < 5.0 * error);
     }
 }

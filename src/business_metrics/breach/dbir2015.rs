@@ -75,6 +75,12 @@ impl Dbir2015 {
         self.at(records, t * SIGMA * (1.0 + leverage(checked(records)?)).sqrt())
     }
 
+    /// Deviation of the logarithm of one breach's cost: a normal one, which claims of 189 degrees of freedom are close to and
+    /// which has a mean, where a Student's t has none.
+    pub(super) fn deviation(records: f64) -> Result<f64, InputError> {
+        Ok(SIGMA * (1.0 + leverage(checked(records)?)).sqrt())
+    }
+
     /// The regression line, moved by `shift` in `ln L`.
     fn at(&self, records: f64, shift: f64) -> Result<f64, InputError> {
         let records = checked(records)?;

@@ -38,11 +38,16 @@ impl Jacobs2014 {
     /// # Errors
     /// As [`Self::median`].
     pub fn prediction_interval(&self, records: f64) -> Result<(f64, f64), InputError> {
+        let half = T_975 * self.deviation(records)?;
+        Ok((self.at(records, -half)?, self.at(records, half)?))
+    }
+
+    /// Deviation of the logarithm of one breach's cost.
+    pub(super) fn deviation(&self, records: f64) -> Result<f64, InputError> {
         let sxx = (SIGMA / SLOPE_ERROR).powi(2);
         let centre = (sxx * ((INTERCEPT_ERROR / SIGMA).powi(2) - 1.0 / BREACHES)).sqrt();
         let leverage = 1.0 / BREACHES + (checked(records)?.ln() - centre).powi(2) / sxx;
-        let half = T_975 * SIGMA * (1.0 + leverage).sqrt();
-        Ok((self.at(records, -half)?, self.at(records, half)?))
+        Ok(SIGMA * (1.0 + leverage).sqrt())
     }
 
     fn at(&self, records: f64, shift: f64) -> Result<f64, InputError> {

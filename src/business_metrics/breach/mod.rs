@@ -1,12 +1,13 @@
 //! What a data breach costs the vendor, by four published ways to estimate it, side by side.
 //!
 //! They differ by two orders of magnitude at the sizes that matter, so a comparison shows all of them with the range of
-//! sizes that each was fitted to. Prices use [`AnchoredBreach`].
+//! sizes that each was fitted to. Prices use [`BreachModel`], which out of the box is [`AnchoredBreach`].
 
 mod anchored;
 mod dbir2015;
 mod fine;
 mod jacobs2014;
+mod model;
 mod per_record;
 mod split;
 
@@ -14,6 +15,7 @@ pub use anchored::AnchoredBreach;
 pub use dbir2015::Dbir2015;
 pub use fine::RegulatoryFine;
 pub use jacobs2014::Jacobs2014;
+pub use model::{BreachCost, BreachModel};
 pub use per_record::PerRecord;
 pub use split::BreachSplit;
 
@@ -21,6 +23,14 @@ use serde::Serialize;
 
 use super::assumptions::Point;
 use super::input::{InputError, positive};
+
+/// Records of so many tenants.
+///
+/// # Errors
+/// If there are no tenants or no records of each, or either number is negative or not finite.
+pub fn exposed_records(tenants: f64, records_per_tenant: f64) -> Result<f64, InputError> {
+    Ok(positive("tenants", tenants)? * positive("records_per_tenant", records_per_tenant)?)
+}
 
 /// The same breach by every model.
 ///

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::business_metrics::{Assumptions, InputError, MicroDollars, Point, Risk};
+use crate::business_metrics::{Assumptions, InputError, MicroDollars, Point, Severity};
 use crate::cli::exit::Exit;
 use crate::cli::options::MoneyArgs;
 use crate::cli::output::{CliError, bad_input, print, print_json};
@@ -166,10 +166,10 @@ pub(super) struct EventRange {
 
 impl EventRange {
     /// Of many draws, always the same.
-    pub(super) fn of(risk: &Risk) -> Result<Self, InputError> {
+    pub(super) fn of(name: &str, severity: &Severity) -> Result<Self, InputError> {
         const DRAWS: usize = 100_000;
-        let events = risk.severity().sample(risk.name(), DRAWS, 1)?;
-        Ok(Self { mean_usd: risk.severity().mean(), p05_usd: events.var(0.05), p95_usd: events.var(0.95) })
+        let events = severity.sample(name, DRAWS, 1)?;
+        Ok(Self { mean_usd: severity.mean(), p05_usd: events.var(0.05), p95_usd: events.var(0.95) })
     }
 
     pub(super) fn text(&self) -> String {

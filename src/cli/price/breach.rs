@@ -3,9 +3,10 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::answer::{Common, Table, facts, plural, usd, whole};
+use super::answer::{Common, Table, facts, percent, plural, usd, whole};
 use crate::business_metrics::{
-    AnchoredBreach, BreachEstimate, BreachSplit, Key, MicroDollars, Range, compare_breach_models,
+    BreachEstimate, BreachModel, BreachSplit, Key, MicroDollars, Range, RegulatoryFine, compare_breach_models,
+    exposed_records,
 };
 use crate::cli::exit::Exit;
 use crate::cli::output::{CliError, bad_input};
@@ -18,8 +19,20 @@ pub(super) struct Breach {
     /// Records of each; without it, the assumption.
     #[arg(long, alias = "records", value_name = "RECORDS", allow_negative_numbers = true)]
     records_per_tenant: Option<f64>,
+    /// Also show the expected fine of a firm with this worldwide annual turnover, US dollars. It is not added: published
+    /// breach costs have fines in them.
+    #[arg(long, value_name = "DOLLARS", allow_negative_numbers = true)]
+    turnover: Option<f64>,
     #[command(flatten)]
     common: Common,
+}
+
+#[derive(Serialize)]
+struct Fine {
+    probability: f64,
+    typical_usd: f64,
+    cap_usd: f64,
+    expected_usd: f64,
 }
 
 #[derive(Serialize)]
@@ -28,6 +41,9 @@ struct Answer {
     formula: String,
     typical_usd: f64,
     mean_usd: f64,
+    p05_usd: f64,
+    p95_usd: f64,
+    fine: Option<Fine>,
     split: BreachSplit,
     models: [BreachEstimate; 4],
 }
@@ -35,14 +51,28 @@ struct Answer {
 impl Breach {
     pub(super) fn execute(&self) -> Result<Exit, CliError> {
         let point = self.common.point()?;
-        let records = self.tenants * self.records_per_tenant.unwrap_or(point.get(Key::BreachRecordsPerTenant));
-        let model = AnchoredBreach::of(&point);
+        let each = self.records_per_tenant.unwrap_or(point.get(Key::BreachRecordsPerTenant));
+        let records = exposed_records(self.tenants, each).map_err(bad_input)?;
+        let model = BreachModel::of(&point);
+        let fine = self
+            .turnover
+            .map(|turnover| RegulatoryFine::of_turnover(turnover, &point))
+            .transpose()
+            .map_err(bad_input)?;
         let typical_usd = model.median(records).map_err(bad_input)?;
         let answer = Answer {
             records,
             formula: model.formula(&whole(records)),
             typical_usd,
             mean_usd: model.mean(records).map_err(bad_input)?,
+            p05_usd: model.quantile(records, 0.05).map_err(bad_input)?,
+            p95_usd: model.quantile(records, 0.95).map_err(bad_input)?,
+            fine: fine.map(|fine| Fine {
+                probability: fine.probability(),
+                typical_usd: fine.median(),
+                cap_usd: fine.cap(),
+                expected_usd: fine.mean(),
+            }),
             split: BreachSplit::of(MicroDollars::from_usd(typical_usd), &point),
             models: compare_breach_models(records, &point).map_err(bad_input)?,
         };
@@ -63,6 +93,7 @@ impl Answer {
                     usd(self.mean_usd)
                 ),
             ),
+            ("nine in ten", format!("between {} and {}", usd(self.p05_usd), usd(self.p95_usd))),
             (
                 "made of",
                 format!(
@@ -81,6 +112,15 @@ impl Answer {
             };
             table.row([estimate.model.to_owned(), usd(estimate.typical_usd), low, high, range]);
         }
-        format!("{head}\n{facts}\n\n{}", table.text())
+        let fine = self.fine.as_ref().map_or(String::new(), |fine| {
+            format!(
+                "\n\nA fine: {} expected ({} pay one, typically {}, at most {}); in published breach costs already, so not added.",
+                usd(fine.expected_usd),
+                percent(fine.probability),
+                usd(fine.typical_usd),
+                usd(fine.cap_usd)
+            )
+        });
+        format!("{head}\n{facts}\n\n{}{fine}", table.text())
     }
 }

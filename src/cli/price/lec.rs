@@ -6,7 +6,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::answer::{Common, Table, usd, write_svg};
-use crate::business_metrics::{LossCurve, MicroDollars, RiskYears, Simulation, reference_portfolio};
+use crate::business_metrics::{
+    LossCurve, MicroDollars, RiskYears, Simulation, believed_portfolio, common_cause, reference_portfolio,
+};
 use crate::cli::exit::Exit;
 use crate::cli::output::{CliError, bad_input};
 use crate::pricing::CurvePoint;
@@ -23,6 +25,12 @@ pub(super) struct Lec {
     /// Seed of the reference portfolio.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Draw the reference portfolio's frequencies from their ranges, or counts, instead of taking them as known.
+    #[arg(long)]
+    believed: bool,
+    /// Share of the rarest failure's events that set off all of them at once.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, allow_negative_numbers = true)]
+    common_cause: f64,
     /// Threads; the result is the same.
     #[arg(long, default_value_t = 1)]
     threads: usize,
@@ -41,6 +49,8 @@ const RETURN: [(f64, &str); 5] =
 struct Reference {
     years: usize,
     seed: u64,
+    frequencies: &'static str,
+    common_cause: f64,
     expected_usd: f64,
     simulated_mean_95: (f64, f64),
     risks: Vec<ReferenceRisk>,
@@ -82,10 +92,12 @@ impl Lec {
     }
 
     fn reference(&self) -> Result<Exit, CliError> {
-        let risks = reference_portfolio(&*self.common.assumptions()?).map_err(bad_input)?;
+        let assumptions = self.common.assumptions()?;
+        let risks = if self.believed { believed_portfolio(&assumptions) } else { reference_portfolio(&assumptions) };
+        let risks = risks.and_then(|risks| common_cause(&risks, self.common_cause)).map_err(bad_input)?;
         let simulation = Simulation::new(self.years, self.seed).map_err(bad_input)?.threads(self.threads);
         let years = simulation.portfolio(&risks).map_err(bad_input)?;
-        let answer = Reference::of(self.years, self.seed, years.risks, &years.curve);
+        let answer = Reference::of(self, years.risks, &years.curve);
         if let Some(path) = &self.svg {
             write_svg(path, loss_curve_svg(&[("reference portfolio", &answer.curve)]))?;
         }
@@ -94,7 +106,7 @@ impl Lec {
 }
 
 impl Reference {
-    fn of(years: usize, seed: u64, risks: Vec<RiskYears>, curve: &LossCurve) -> Self {
+    fn of(asked: &Lec, risks: Vec<RiskYears>, curve: &LossCurve) -> Self {
         let exceeded = RETURN.map(|(p, _)| Exceeded {
             share_of_years: 1.0 - p,
             loss_usd: curve.var(p),
@@ -108,8 +120,10 @@ impl Reference {
         };
         let points = curve.points(60).into_iter();
         Self {
-            years,
-            seed,
+            years: asked.years,
+            seed: asked.seed,
+            frequencies: if asked.believed { "believed" } else { "known" },
+            common_cause: asked.common_cause,
             expected_usd: risks.iter().map(|risk| risk.expected).sum(),
             simulated_mean_95: curve.mean_interval(),
             risks: risks.into_iter().map(risk).collect(),
@@ -137,7 +151,7 @@ impl Reference {
         let (low, high) = self.simulated_mean_95;
         format!(
             "Expected annual loss {} (simulated: {} to {} with 95% confidence)\n{}\n\n{}\n\nmean of the worst year in twenty: {}\n\
-             {} years, seed {}; customers' and vendor's risks side by side: a yardstick, nobody's loss",
+             {} years, seed {}, frequencies {}; customers' and vendor's risks side by side: a yardstick, nobody's loss",
             usd(self.expected_usd),
             usd(low),
             usd(high),
@@ -145,7 +159,8 @@ impl Reference {
             losses.text(),
             usd(self.tail_mean_95_usd),
             super::answer::whole(self.years as f64),
-            self.seed
+            self.seed,
+            self.frequencies
         )
     }
 }

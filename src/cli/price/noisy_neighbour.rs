@@ -35,8 +35,9 @@ impl NoisyNeighbour {
         let (model, hurt) =
             (NoisyNeighbourModel::of(&assumptions.point()), TierCounts::only(self.tier.into(), self.tenants));
         let cost = model.cost(&hurt).map_err(bad_input)?;
-        let range =
-            noisy_neighbour_risk(&hurt, &assumptions).and_then(|risk| EventRange::of(&risk)).map_err(bad_input)?;
+        let range = noisy_neighbour_risk(&hurt, &assumptions)
+            .and_then(|risk| EventRange::of(risk.name(), risk.severity()))
+            .map_err(bad_input)?;
         let answer = Answer { tenants: self.tenants, total_usd: cost.total(), range, cost, terms: model.terms() };
         self.common.answer(&answer, || {
             let facts = facts([

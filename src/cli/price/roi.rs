@@ -141,22 +141,29 @@ fn prices(report: &RunReport) -> Vec<ScenarioPrice<'_>> {
 
 fn return_text(roi: &RoiDistribution, cost: f64, years: usize, rate: f64) -> String {
     let [p05, p50, p95] = roi.npv.map(usd);
+    let [i05, i50, i95] = roi.irr.map(|rate| rate.map_or("-100% (nothing comes back)".to_owned(), percent));
+    let [q05, q50, q95] = roi.payback.map(|paid| paid.map_or(format!("more than {years} years"), length));
     facts([
         ("cost", usd(cost)),
         ("benefit a year", format!("{} on average", usd(roi.mean_benefit))),
         ("NPV", format!("{} on average over {years} years at {}", usd(roi.mean_npv), percent(rate))),
         ("NPV range", format!("5% of futures below {p05}, half below {p50}, 5% above {p95}")),
         ("P(NPV > 0)", format!("{} of {} futures", percent(roi.p_npv_positive), whole(roi.futures as f64))),
+        ("IRR range", format!("5% of futures below {i05}, half below {i50}, 5% above {i95}")),
         ("paid back", format!("in {} of futures; {}", percent(roi.p_paid_back), payback(roi.payback_years))),
+        ("payback range", format!("5% of futures within {q05}, half within {q50}, 95% within {q95}")),
         ("net ROI", format!("{} over {years} years", percent(roi.net_roi))),
     ])
 }
 
 fn payback(years: Option<f64>) -> String {
-    years.map_or("never, by the average benefit".to_owned(), |years| match years < 1.0 {
-        true => format!("after {:.2} months, by the average benefit", years * 12.0),
-        false => format!("after {years:.2} years, by the average benefit"),
+    years.map_or("never, by the average benefit".to_owned(), |years| {
+        format!("after {}, by the average benefit", length(years))
     })
+}
+
+fn length(years: f64) -> String {
+    if years < 1.0 { format!("{:.2} months", years * 12.0) } else { format!("{years:.2} years") }
 }
 
 impl Planned {

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::answer::{Common, Table, usd, write_svg};
 use crate::business_metrics::{
-    self, AnchoredBreach, Assumptions, DowntimeModel, InputError, Key, MicroDollars, NoisyNeighbourModel, Point,
-    RankCorrelation, Tier, TierCounts, rank_correlations,
+    self, Assumptions, BreachModel, DowntimeModel, InputError, Key, MicroDollars, NoisyNeighbourModel, Point,
+    RankCorrelation, Risk, Tier, TierCounts, rank_correlations, reference_portfolio,
 };
 use crate::cli::exit::Exit;
 use crate::cli::output::{CliError, bad_input};
@@ -22,8 +22,8 @@ const TOP: usize = 10;
 pub(super) struct Tornado {
     /// Journals of a run, folders of them, or a report.json: the price of its dearest scenario. Without any, `--of`.
     run: Vec<PathBuf>,
-    /// The failure whose typical price is looked at: the brief's leak of fifty tenants, enterprise outage of 45 minutes, or
-    /// two hundred slowed tenants.
+    /// The failure whose typical price is looked at (the brief's leak of fifty tenants, enterprise outage of 45 minutes, two
+    /// hundred slowed tenants), or the expected loss of a year of all three.
     #[arg(long, value_enum, default_value_t = Failure::Breach, conflicts_with = "run")]
     of: Failure,
     /// Draws for the rank correlation.
@@ -44,6 +44,8 @@ enum Failure {
     Downtime,
     /// Two hundred tenants slowed down.
     NoisyNeighbor,
+    /// A year of all three: the expected annual loss.
+    Year,
 }
 
 #[derive(Serialize)]
@@ -79,7 +81,7 @@ impl Tornado {
 
     fn of_failure(&self) -> Result<Answer, CliError> {
         let assumptions = self.common.assumptions()?;
-        let price = |point: &Point| self.of.price(point);
+        let price = |point: &Point| self.of.price(point, &assumptions);
         let swings = swings(&assumptions, price).map_err(bad_input)?;
         // The seed is fixed: the correlations are a picture of the model and not a sample of the world.
         let mut correlations = rank_correlations(&assumptions, self.draws, 1, price).map_err(bad_input)?;
@@ -107,13 +109,18 @@ impl Failure {
             Failure::Breach => "a leak of fifty tenants",
             Failure::Downtime => "an enterprise outage of 45 minutes",
             Failure::NoisyNeighbor => "two hundred slowed tenants",
+            Failure::Year => "a year of all three, expected",
         }
     }
 
-    fn price(self, point: &Point) -> Result<f64, InputError> {
+    fn price(self, point: &Point, assumptions: &Assumptions) -> Result<f64, InputError> {
         match self {
-            Failure::Breach => AnchoredBreach::of(point).median(50.0 * point.get(Key::BreachRecordsPerTenant)),
+            Failure::Breach => BreachModel::of(point).median(50.0 * point.get(Key::BreachRecordsPerTenant)),
             Failure::Downtime => DowntimeModel::of(point).cost(Tier::Enterprise, 45.0, 1.0, 10.0),
+            Failure::Year => {
+                let risks = reference_portfolio(&assumptions.fixed(point))?;
+                Ok(risks.iter().map(Risk::expected_annual_loss).sum())
+            }
             Failure::NoisyNeighbor => {
                 Ok(NoisyNeighbourModel::of(point).cost(&TierCounts::only(Tier::Starter, 200.0))?.total())
             }

@@ -2,7 +2,7 @@
 
 use super::rule::{Kind, OnLink, OnStatement, Rule, Verdict, When};
 use crate::observe::TenantId;
-use crate::scenario::{CutPlace, Trigger, WireFault};
+use crate::scenario::{Trigger, WireFault};
 
 impl Rule {
     /// The rule that does a scenario's fault, in force for as long as its guard lives.
@@ -13,24 +13,12 @@ impl Rule {
             || trigger.context.is_some()
             || trigger.tenant.is_some();
         let verdict: Verdict = match fault.clone() {
-            WireFault::Latency { add, jitter } if on_statements => OnStatement::Delay { by: add, jitter }.into(),
-            WireFault::Latency { add, jitter } => OnLink::Latency { add, jitter }.into(),
-            WireFault::Bandwidth { bytes_per_s } => OnLink::Bandwidth { bytes_per_s }.into(),
-            WireFault::Slice { bytes, gap } => {
-                OnLink::Slice { bytes: usize::try_from(bytes).unwrap_or(usize::MAX), gap }.into()
+            WireFault::Link(OnLink::Latency { add, jitter }) if on_statements => {
+                OnStatement::Delay { by: add, jitter }.into()
             }
-            WireFault::Limit { bytes } => OnLink::Limit { bytes }.into(),
-            WireFault::CutLink { how } => OnLink::Cut(how).into(),
-            WireFault::Blackhole => OnLink::Blackhole.into(),
-            WireFault::Refuse => OnLink::Refuse.into(),
-            WireFault::Drain { bytes_per_s } => OnLink::Drain { bytes_per_s }.into(),
-            WireFault::Swallow | WireFault::DropContext => OnStatement::Swallow.into(),
-            WireFault::Fail { sqlstate, message } => OnStatement::Fail { sqlstate, message }.into(),
-            WireFault::Delay { by, jitter } => OnStatement::Delay { by, jitter }.into(),
-            WireFault::Duplicate => OnStatement::Duplicate.into(),
-            WireFault::Reorder => OnStatement::Reorder.into(),
-            WireFault::CutStatement { place: CutPlace::Before, how } => OnStatement::CutBefore(how).into(),
-            WireFault::CutStatement { place: CutPlace::Acknowledgement, how } => OnStatement::CutAfterReply(how).into(),
+            WireFault::Link(verb) => verb.into(),
+            WireFault::Statement(verb) => verb.into(),
+            WireFault::DropContext => OnStatement::Swallow.into(),
         };
         let kind = match fault {
             WireFault::DropContext => Some(Kind::Context),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub use crate::scenario::{Cut, StatementKind as Kind};
+pub use crate::scenario::{Cut, OnLink, OnStatement, StatementKind as Kind};
 
 /// Which statements or connections a rule touches; all conditions must hold. The default touches all.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,74 +84,4 @@ impl From<OnLink> for Verdict {
     fn from(verdict: OnLink) -> Self {
         Verdict::Link(verdict)
     }
-}
-
-/// What happens to one statement. `ReadyForQuery` always tells the server's true transaction status.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OnStatement {
-    /// It never reaches the server, and the client is told that it was done. `set_config` answers with its value, a
-    /// write with one row, a read with none. `COPY` cannot be swallowed.
-    Swallow,
-    /// The server fails it with this SQLSTATE, as if it had run into it: the transaction is aborted as by any error.
-    Fail {
-        /// Five letters and digits.
-        sqlstate: String,
-        /// Shown to the client.
-        message: String,
-    },
-    /// It and everything behind it on its connection wait.
-    Delay {
-        /// This long.
-        by: Duration,
-        /// And up to this much longer.
-        jitter: Duration,
-    },
-    /// It is done a second time once its batch has ended; the client does not hear of that.
-    Duplicate,
-    /// The client is told that it was done, and it is done after the next statement.
-    Reorder,
-    /// The connection is cut before it, after everything in front of it was sent.
-    CutBefore(Cut),
-    /// The connection is cut once the server has done it and said so, before the client hears of it.
-    CutAfterReply(Cut),
-}
-
-/// What happens to a connection.
-#[derive(Debug, Clone, PartialEq)]
-pub enum OnLink {
-    /// Every reply takes longer; the order stays.
-    Latency {
-        /// By this much.
-        add: Duration,
-        /// And up to this much more, drawn for each.
-        jitter: Duration,
-    },
-    /// Each direction carries at most this many bytes per second.
-    Bandwidth {
-        /// Over 0.
-        bytes_per_s: u64,
-    },
-    /// Data arrives in slices.
-    Slice {
-        /// Bytes at most.
-        bytes: usize,
-        /// Between two of them.
-        gap: Duration,
-    },
-    /// The connection is reset after this many bytes to the client, counted from the rule's first sight of it.
-    Limit {
-        /// So many.
-        bytes: u64,
-    },
-    /// Nothing moves in either direction until the rule is healed; nothing is lost.
-    Blackhole,
-    /// The proxy reads what the server sends at this rate only, so that the server waits for its client.
-    Drain {
-        /// Over 0.
-        bytes_per_s: u64,
-    },
-    /// The connection is cut: open ones at once, new ones when they come.
-    Cut(Cut),
-    /// New connections are reset before they reach the server; open ones are left alone.
-    Refuse,
 }

@@ -6,18 +6,20 @@ use crate::oracle::judgement::Verdict;
 use crate::oracle::recovery::Recovery;
 use crate::oracle::seen::{SLICE_US, Seen, Window};
 use crate::oracle::tally::Tally;
-use crate::oracle::words::{count, micros, plural, share};
 use crate::scenario::{Phase, Tier, Who};
 use crate::stats::Observed;
+use crate::wording::{count, duration, plural, share};
 
 /// A tier of which more than this share of requests failed was not available.
 const FAILED: f64 = 0.05;
 /// The share must be above that with this one-sided confidence, so that one of ten requests is no outage.
 const ALPHA: f64 = 0.05;
 
-/// More than 5% of the requests of a tier failed while faults were on. The aggressor's own are not its tier's.
+/// More than 5% of the requests of a tier failed while faults were on; in a scenario without a fault, while it ran. The
+/// aggressor's own are not its tier's.
 pub(super) fn unavailable(seen: &Seen<'_>) -> Option<Finding> {
-    let on = || seen.slices_in(Window::Run).filter(|slice| seen.fault_was_on(slice));
+    let faultless = seen.scenario.faults.is_empty();
+    let on = || seen.slices_in(Window::Run).filter(|slice| faultless || seen.fault_was_on(slice));
     let failed_of = |tier: Tier| {
         let tally = Tally::of(on().flat_map(|slice| seen.victims_of_tier(slice, tier)));
         Observed::of(tally.failed(), tally.finished())
@@ -40,13 +42,15 @@ pub(super) fn unavailable(seen: &Seen<'_>) -> Option<Finding> {
             format!("{n} of {of} of tier {tier} ({})", share(failed.share().unwrap_or(0.0)))
         })
         .collect();
-    let summary = format!("{} failed while faults were on", parts.join(", "));
+    let summary =
+        format!("{} failed {}", parts.join(", "), if faultless { "without any fault" } else { "while faults were on" });
     let failed = down.iter().fold(0u64, |sum, (_, failed)| sum.saturating_add(failed.events()));
     let mut finding = finding(Code::Unavailable, summary, failed, affected.first_at_us.unwrap_or(0));
+    let phases: &[Phase] = if faultless { &[Phase::Baseline, Phase::Inject, Phase::Recover] } else { &[Phase::Inject] };
     let hurt = |slug: crate::scenario::TenantSlug, [_, _, failed, _]: [u64; 4]| {
         failed > 0 && tiers.contains(&slug.tier) && !seen.aggressors.contains(&slug)
     };
-    finding.blast_radius = Hurt::in_phases(seen, &[Phase::Inject], hurt).radius(&affected);
+    finding.blast_radius = Hurt::in_phases(seen, phases, hurt).radius(&affected);
     finding.notes = kinds(&affected.tally);
     Some(finding)
 }
@@ -63,11 +67,11 @@ pub(super) fn slow_recovery(seen: &Seen<'_>, recovery: &Recovery) -> Option<Find
     }
     let expect = seen.scenario.expect.recover.as_ref()?;
     let recover = seen.span(Phase::Recover)?;
-    let objective = micros(expect.within.as_micros() as f64);
+    let objective = duration(u64::try_from(expect.within.as_micros()).unwrap_or(u64::MAX));
     let summary = match recovery.after_us {
-        Some(us) => format!("took {} to recover, the objective is {objective}", micros(us as f64)),
+        Some(us) => format!("took {} to recover, the objective is {objective}", duration(us)),
         None => {
-            let lasted = micros((recover.to_us - recover.from_us) as f64);
+            let lasted = duration(recover.to_us - recover.from_us);
             format!("had not recovered when the recover phase ended after {lasted}, the objective is {objective}")
         }
     };
@@ -101,6 +105,17 @@ mod tests {
         assert!(finding.summary.contains("tier growth (20%)") && !finding.summary.contains("starter"));
         let before = Journal::healthy(&scenario).fail(growth, 0..1_000, ErrorKind::Connection, 2).judge(&scenario);
         assert_eq!(found(&before, Code::Unavailable), None);
+    }
+
+    /// What fails without any fault is an outage as well, in whatever phase; a run in which nothing fails is none.
+    #[test]
+    fn an_outage_needs_no_fault() {
+        let scenario = scenario();
+        let growth = Who::Tier(Tier::Growth);
+        let judged = Journal::healthy(&scenario).fail(growth, 0..1_000, ErrorKind::Rejected, 5).judge(&scenario);
+        let finding = found(&judged, Code::Unavailable).unwrap();
+        assert!(finding.summary.ends_with("of tier growth (12.5%) failed without any fault"), "{}", finding.summary);
+        assert_eq!(found(&Journal::healthy(&scenario).judge(&scenario), Code::Unavailable), None);
     }
 
     /// 5% is allowed, and 13 failures of 200 are no proof of more.

@@ -4,8 +4,8 @@ use super::{Affected, evidence, finding};
 use crate::observe::{ContextOutcome, Leak, LeakKind};
 use crate::oracle::finding::{BlastRadius, Code, ContextVerdict, Finding};
 use crate::oracle::seen::{Seen, Window};
-use crate::oracle::words::{count, moment, plural};
 use crate::scenario::{ContextResidue, FaultAction, Who};
+use crate::wording::{count, moment, plural};
 
 /// What each context fault did, classed by the worst that occurred: open, silent, loud, no effect, not touched.
 pub(in crate::oracle) fn context_verdicts(seen: &Seen<'_>) -> Vec<ContextVerdict> {

@@ -5,8 +5,9 @@ use super::finding;
 use crate::observe::{CATALOGUE_CHECK_MS, LeakKind};
 use crate::oracle::finding::{BlastRadius, Code, Finding};
 use crate::oracle::seen::{SLICE_US, Seen, Window};
-use crate::oracle::words::{count, micros, moment, plural};
+
 use crate::scenario::{Fault, FaultAction, Layer, Who};
+use crate::wording::{count, micros, moment, plural};
 
 /// A drift that lasted longer than this many intervals of the check must have been seen by it.
 const INTERVALS: u64 = 3;

@@ -9,8 +9,8 @@ use crate::oracle::judge::of_rows;
 use crate::oracle::measure::{foreign_writes_in_all, leaked_rows};
 use crate::oracle::seen::{Seen, Window};
 use crate::oracle::tally::Tally;
-use crate::oracle::words::{count, moment, plural};
 use crate::scenario::Who;
+use crate::wording::{count, moment, plural};
 
 /// Foreign rows by any witness: slices, leak lines or the footer. One is enough.
 pub(super) fn foreign_rows(seen: &Seen<'_>) -> Option<Finding> {

@@ -3,9 +3,9 @@
 use super::{Affected, finding};
 use crate::oracle::finding::{BlastRadius, Code, Finding};
 use crate::oracle::seen::{Seen, Window};
-use crate::oracle::words::{count, moment, plural, share};
 use crate::scenario::{Layer, Who};
 use crate::tenancy::MONITOR_THRESHOLD;
+use crate::wording::{count, moment, plural, share};
 
 /// An alert is a notice; a share above the threshold without one means that the guard was blind.
 pub(super) fn monitor(seen: &Seen<'_>) -> Option<Finding> {

@@ -6,9 +6,9 @@ use super::{Affected, Hurt, finding};
 use crate::oracle::finding::{Code, Finding};
 use crate::oracle::seen::{Seen, TenantRows, Window};
 use crate::oracle::tally::Tally;
-use crate::oracle::words::{count, micros, plural, share};
 use crate::scenario::{Phase, TenantSlug, Who};
 use crate::stats::Observed;
+use crate::wording::{count, duration, plural, share};
 
 /// Confidence that victims broke their objective more often than in the baseline is 1 minus this.
 const ALPHA: f64 = 0.01;
@@ -37,7 +37,7 @@ pub(super) fn noisy_neighbour(seen: &Seen<'_>) -> Option<Finding> {
         count(flooded.events()),
         plural(flooded.trials(), "request"),
         share(flooded.share().unwrap_or(0.0)),
-        micros(slo_us as f64),
+        duration(slo_us),
         share(calm.share().unwrap_or(0.0)),
         slowdown(seen)
     );
@@ -95,7 +95,7 @@ fn slowdown(seen: &Seen<'_>) -> String {
     let p99 = |phase| seen.tally(Window::Phase(phase), Who::Victims).latency.quantile(0.99);
     match (p99(Phase::Baseline), p99(Phase::Inject)) {
         (Some(before), Some(during)) => {
-            format!("their p99 went from {} to {}", micros(before as f64), micros(during as f64))
+            format!("their p99 went from {} to {}", duration(before), duration(during))
         }
         _ => "their latency was not recorded".to_owned(),
     }

@@ -4,9 +4,9 @@ use super::{Affected, Hurt, finding};
 use crate::oracle::finding::{Code, Finding};
 use crate::oracle::seen::{LOADED, Seen, Span, Window};
 use crate::oracle::tally::Tally;
-use crate::oracle::words::{count, moment, plural, share};
 use crate::scenario::{ErrorKind, Phase, Who};
 use crate::stats::Observed;
+use crate::wording::{count, moment, plural, share};
 
 /// The last part of the recover phase, in which a pool that lost no connection has recovered.
 const LAST_PART: f64 = 1.0 / 3.0;

@@ -4,8 +4,8 @@ use super::finding;
 use crate::observe::Ledger;
 use crate::oracle::finding::{BlastRadius, Code, Finding};
 use crate::oracle::seen::Seen;
-use crate::oracle::words::{count, plural};
 use crate::scenario::Phase;
+use crate::wording::{count, plural};
 
 /// Writes are stored in this table.
 const TABLE: &str = "orders";

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use crate::oracle::{FaultSummary, Judgement, TimelinePoint};
-use crate::report::text::{count, digits, duration, moment, plural, short};
+use crate::report::text::short;
+use crate::wording::{count, digits, duration, moment, plural};
 
 use super::scale::{Scale, seconds_step};
 

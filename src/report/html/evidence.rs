@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use crate::observe::{LeakKind, Witness};
 use crate::oracle::Finding;
 use crate::report::model::ScenarioReport;
-use crate::report::text::{count, duration, moment};
 use crate::report::words;
+use crate::wording::{count, duration, moment};
 
 use super::Column::{Number, Text};
 use super::{badge, table};

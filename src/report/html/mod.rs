@@ -10,8 +10,9 @@ mod scenario;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::model::{RunReport, ScenarioReport};
-use super::text::{count, plural, visible};
+use super::text::visible;
 use super::words;
+use crate::wording::{count, plural};
 
 const STYLE: &str = include_str!("style.css");
 const POLICY: &str =

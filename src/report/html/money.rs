@@ -7,8 +7,8 @@ use super::{Column, table};
 use crate::pricing::{Year, YearLine};
 use crate::report::model::RunReport;
 use crate::report::money_chart::{loss_curve, tornado};
-use crate::report::text::digits;
 use crate::report::words;
+use crate::wording::digits;
 
 pub(super) fn section(year: &Year, report: &RunReport) -> Markup {
     html! {

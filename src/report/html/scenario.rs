@@ -6,8 +6,8 @@ use crate::observe::EndReason;
 use crate::oracle::{Finding, Severity, Verdict};
 use crate::pricing::{Losses, PricedFinding};
 use crate::report::model::ScenarioReport;
-use crate::report::text::{count, duration, moment, plural};
 use crate::report::words;
+use crate::wording::{count, duration, moment, plural};
 
 use super::Column::{Number, Text};
 use super::{anchor, badge, chart, evidence, in_code, table, verdict_badge};

@@ -9,13 +9,15 @@ use super::{Known, length};
 use crate::diagnostics::Problems;
 use crate::scenario::model::{Fault, FaultAction, TenantSlug, Trigger};
 use crate::scenario::quantity::{MAX_TIME, marked, say};
-use crate::scenario::vocabulary::{ContextLayer, ContextResidue, Operation};
+use crate::scenario::vocabulary::{ContextLayer, ContextResidue, Operation, Pooler};
 use crate::scenario::wire::{self, Entry, List, Slug, Whole};
 
 /// Highest factor of a flood.
 const MAX_TIMES: u32 = 1_000_000;
 /// Shortest fault, and shortest time that a lock is held.
 const SHORTEST: Duration = Duration::from_millis(1);
+/// Longest time that a pooler is gone.
+const LONGEST_DOWN: Duration = Duration::from_secs(60);
 
 pub(super) fn faults(
     entry: &Entry<List<wire::Fault, 64>>,
@@ -92,6 +94,18 @@ fn action(wire: &wire::Fault, span: Range<usize>, known: &Known, problems: &mut 
         });
         found.add(&pool.leak, |_| Some(FaultAction::PoolLeak));
         found.add(&pool.storm, |storm| Some(FaultAction::PoolStorm { clients: storm.clients.get()?.0 as u32 }));
+    }
+    if let Some(pooler) = family(&wire.pooler, &mut found) {
+        found.add(&pooler.restart, |restart| {
+            let down = length("down", &restart.down, SHORTEST, LONGEST_DOWN, problems)?;
+            if known.pooler == Some(Pooler::None) {
+                let message = "there is no pooler that could be restarted";
+                let help = "write for example stack.pooler = \"pgbouncer-transaction\"";
+                problems.at(super::place(&wire.pooler), message).help(help);
+                return None;
+            }
+            Some(FaultAction::PoolerRestart { down })
+        });
     }
     if let Some(flood) = family(&wire.flood, &mut found) {
         found.add(&flood.rate, |rate| {

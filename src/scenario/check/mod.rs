@@ -21,7 +21,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::model::{Fleet, Mix, Phases, Scenario, Source};
 use super::quantity::say;
-use super::vocabulary::{Defect, Layer, ServerUse};
+use super::vocabulary::{Defect, Layer, Pooler, ServerUse};
 use super::wire::{self, Decode, Entry, Length};
 use crate::diagnostics::{Diagnostics, MAX_FILE_BYTES, Problems};
 
@@ -131,6 +131,7 @@ struct Known {
     phases: Option<Phases>,
     mix: Option<Mix>,
     pool_size: Option<u32>,
+    pooler: Option<Pooler>,
     bulkheads: Option<bool>,
     defence: Option<BTreeSet<Layer>>,
     server: Option<ServerUse>,
@@ -154,6 +155,7 @@ impl Known {
         let nameless = |fault: &wire::Fault| {
             fault.context.is_absent()
                 && fault.pool.is_absent()
+                && fault.pooler.is_absent()
                 && fault.flood.is_absent()
                 && fault.network.is_absent()
                 && fault.protocol.is_absent()
@@ -170,6 +172,7 @@ impl Known {
             phases,
             mix: wire.load.get().and_then(|load| load::mix_of(&load.mix)),
             pool_size: pool.and_then(|pool| pool.size.get()).map(|size| size.0 as u32),
+            pooler: stack.and_then(|stack| stack.pooler.get()).map(|pooler| pooler.0),
             bulkheads: bulkheads.map(|tiers| {
                 [&tiers.starter, &tiers.growth, &tiers.enterprise].into_iter().any(|tier| !tier.is_absent())
             }),

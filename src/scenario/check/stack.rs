@@ -1,13 +1,13 @@
 //! `[stack]` and `[fleet]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{length, needs_bulkheads, place, set_of};
 use crate::diagnostics::Problems;
-use crate::scenario::model::{Fleet, PoolSpec, StackSpec, Tier};
+use crate::scenario::model::{Fleet, PoolSpec, PoolerSpec, StackSpec, Tier};
 use crate::scenario::quantity::marked;
-use crate::scenario::vocabulary::ServerUse;
+use crate::scenario::vocabulary::{Defect, Pooler, ServerUse};
 use crate::scenario::wire::{self, Entry};
 
 /// Most tenants of a fleet.
@@ -18,6 +18,8 @@ const MAX_DOCUMENTS: u64 = 50_000_000;
 const SMALLEST_DISK: u64 = 48 << 20;
 /// The shortest and the longest wait for a connection.
 const ACQUIRE_TIMEOUT: [Duration; 2] = [Duration::from_millis(1), Duration::from_secs(60)];
+/// The shortest and the longest wait for a server connection behind the pooler.
+const POOLER_WAIT: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(600)];
 
 pub(super) fn fleet(entry: &Entry<wire::Fleet>, problems: &mut Problems) -> Option<Fleet> {
     let wire = entry.get()?;
@@ -68,12 +70,25 @@ pub(super) fn stack(entry: &Entry<wire::Stack>, fleet: Option<Fleet>, problems: 
     if let Some(disk) = wire.disk.given().filter(|disk| disk.get_ref().0 < SMALLEST_DISK) {
         problems.at(disk.span(), "the volume is too small for a database").help("write disk = \"48MiB\" or more");
     }
+    if let (Some(span), Some(kind)) = (wire.replica.span(), wire.pooler.get())
+        && kind.0 != Pooler::None
+    {
+        let message = "a replica and a pooler exclude each other: the pooler leads to one server only";
+        problems.at(span, message).help("leave one of the two out");
+    }
+    let pooler = pooler(wire, pool.as_ref(), problems);
+    if let (Some(defects), Some(list), Some(kind)) =
+        (&defects, wire.defects.given(), wire.pooler.get().map(|pooler| pooler.0))
+    {
+        needs_pooler(defects, kind, list.span(), problems);
+    }
     Some(StackSpec {
         postgres: match &wire.postgres {
             Entry::Wrong => return None,
             entry => entry.get().map(|version| version.0.clone()),
         },
         pool: pool?,
+        pooler: pooler?,
         defence: defence?,
         defects: defects?,
         server: wire.server.get()?.0,
@@ -86,6 +101,52 @@ pub(super) fn stack(entry: &Entry<wire::Stack>, fleet: Option<Fleet>, problems: 
             entry => entry.get().map(|size| size.0),
         },
     })
+}
+
+fn pooler(wire: &wire::Stack, pool: Option<&PoolSpec>, problems: &mut Problems) -> Option<PoolerSpec> {
+    let kind = wire.pooler.get()?.0;
+    let [from, to] = POOLER_WAIT;
+    let wait = length("pooler_wait", &wire.pooler_wait, from, to, problems);
+    if kind == Pooler::None {
+        for (key, place) in [
+            ("pooler_size", super::given(&wire.pooler_size)),
+            ("pooler_wait", wire.pooler_wait.given().map(|given| given.span())),
+        ] {
+            if let Some(place) = place {
+                let message = format!("there is no pooler, so `{key}` means nothing");
+                problems.at(place, message).help("write for example pooler = \"pgbouncer-transaction\"");
+            }
+        }
+    }
+    let size = match &wire.pooler_size {
+        Entry::Wrong => return None,
+        entry => entry.get().map(|size| size.0 as u32),
+    };
+    let pool = pool?.size;
+    let size = size.unwrap_or_else(|| PoolerSpec::usual_size(kind, pool));
+    if kind == Pooler::PgbouncerSession && size < pool {
+        let message = format!("each of the pool's {pool} connections keeps a server connection, and there are {size}");
+        problems.at(place(&wire.pooler_size), message).help(format!("write pooler_size = {pool} or more"));
+    }
+    Some(PoolerSpec { kind, size, wait: wait? })
+}
+
+/// Defects of a pooler need one.
+fn needs_pooler(defects: &BTreeSet<Defect>, kind: Pooler, list: std::ops::Range<usize>, problems: &mut Problems) {
+    let fits = |defect: &Defect| match defect {
+        Defect::KeptStatements => kind == Pooler::PgbouncerTransaction,
+        Defect::PoolerResetOff => kind != Pooler::None,
+        _ => true,
+    };
+    for defect in defects.iter().filter(|defect| !fits(defect)) {
+        let message =
+            format!("`{}` is a mistake behind a pooler, and there is none that it could touch", defect.name());
+        let help = match defect {
+            Defect::KeptStatements => "write pooler = \"pgbouncer-transaction\"",
+            _ => "write for example pooler = \"pgbouncer-session\"",
+        };
+        problems.at(list.clone(), message).help(help);
+    }
 }
 
 fn pool(entry: &Entry<wire::Pool>, fleet: Option<Fleet>, problems: &mut Problems) -> Option<PoolSpec> {

@@ -471,3 +471,30 @@ fn texts() -> &'static [String] {
         catalogue().into_iter().map(|scenario| scenario.source.text).chain([SOUND.to_owned()]).collect()
     })
 }
+
+/// A pooler's settings, faults and defects need a pooler that they can touch, and room for the pool.
+#[test]
+fn poolers_fit() {
+    let stack = |settings: &str| SOUND.replacen("[stack]\n", &format!("[stack]\n{settings}\n"), 1);
+    assert_ne!(stack("pooler = \"none\""), SOUND);
+    for (settings, said) in [
+        ("pooler_size = 4", "there is no pooler, so `pooler_size` means nothing"),
+        ("pooler_wait = \"1s\"", "there is no pooler, so `pooler_wait` means nothing"),
+        ("pooler = \"pgbouncer\"", "pgbouncer-session"),
+        ("pooler = \"pgbouncer-session\"\npooler_size = 2", "write pooler_size = 8 or more"),
+        ("pooler = \"pgbouncer-transaction\"\npooler_wait = \"1ms\"", "write \"10ms\" or more"),
+    ] {
+        let shown = mistakes(&stack(settings));
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    let planted = |defect: &str, pooler: &str| {
+        let text = stack(&format!("pooler = \"{pooler}\""));
+        let (head, tail) = text.split_once("defects = [").unwrap_or_else(|| panic!("{text}"));
+        format!("{head}defects = [\"{defect}\", {tail}")
+    };
+    for (defect, pooler) in [("kept-statements", "pgbouncer-session"), ("pooler-reset-off", "none")] {
+        assert!(mistakes(&planted(defect, pooler)).contains("there is none that it could touch"), "{defect}");
+    }
+    let restarted = format!("{SOUND}\n[[fault]]\npooler.restart = {{ down = \"100ms\" }}\n");
+    assert!(mistakes(&restarted).contains("there is no pooler that could be restarted"));
+}

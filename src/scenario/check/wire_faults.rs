@@ -6,9 +6,9 @@ use super::faults::Found;
 use super::length;
 use crate::diagnostics::Problems;
 use crate::scenario::model::FaultAction;
-use crate::scenario::vocabulary::StatementKind;
+use crate::scenario::vocabulary::{CutPlace, StatementKind};
 use crate::scenario::wire::{self, Entry, Length};
-use crate::scenario::wire_fault::WireFault;
+use crate::scenario::wire_fault::{OnLink, OnStatement, WireFault};
 
 /// Longest time by which something on the wire is delayed.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -18,37 +18,50 @@ const SHORTEST: Duration = Duration::from_micros(1);
 pub(super) fn network(wire: &wire::NetworkFaults, found: &mut Found, problems: &mut Problems) {
     found.add(&wire.latency, |latency| {
         let add = length("add", &latency.add, SHORTEST, LONGEST, problems);
-        Some(FaultAction::Wire(WireFault::Latency { add: add?, jitter: jitter(&latency.jitter, problems)? }))
+        link(OnLink::Latency { add: add?, jitter: jitter(&latency.jitter, problems)? })
     });
     let pace = |pace: &wire::Pace| pace.rate.get().map(|rate| rate.0);
-    found.add(&wire.bandwidth, |rate| Some(FaultAction::Wire(WireFault::Bandwidth { bytes_per_s: pace(rate)? })));
-    found.add(&wire.drain, |rate| Some(FaultAction::Wire(WireFault::Drain { bytes_per_s: pace(rate)? })));
+    found.add(&wire.bandwidth, |rate| link(OnLink::Bandwidth { bytes_per_s: pace(rate)? }));
+    found.add(&wire.drain, |rate| link(OnLink::Drain { bytes_per_s: pace(rate)? }));
     found.add(&wire.slice, |slice| {
         let gap = length("gap", &slice.gap, SHORTEST, LONGEST, problems);
-        Some(FaultAction::Wire(WireFault::Slice { bytes: slice.size.get()?.0, gap: gap? }))
+        let bytes = usize::try_from(slice.size.get()?.0).unwrap_or(usize::MAX);
+        link(OnLink::Slice { bytes, gap: gap? })
     });
-    found.add(&wire.limit, |limit| Some(FaultAction::Wire(WireFault::Limit { bytes: limit.after.get()?.0 })));
-    found.add(&wire.cut, |cut| Some(FaultAction::Wire(WireFault::CutLink { how: cut.how.get()?.0 })));
-    found.add(&wire.blackhole, |_| Some(FaultAction::Wire(WireFault::Blackhole)));
-    found.add(&wire.refuse, |_| Some(FaultAction::Wire(WireFault::Refuse)));
+    found.add(&wire.limit, |limit| link(OnLink::Limit { bytes: limit.after.get()?.0 }));
+    found.add(&wire.cut, |cut| link(OnLink::Cut(cut.how.get()?.0)));
+    found.add(&wire.blackhole, |_| link(OnLink::Blackhole));
+    found.add(&wire.refuse, |_| link(OnLink::Refuse));
 }
 
 pub(super) fn protocol(wire: &wire::ProtocolFaults, found: &mut Found, problems: &mut Problems) {
-    found.add(&wire.swallow, |_| Some(FaultAction::Wire(WireFault::Swallow)));
+    found.add(&wire.swallow, |_| statement(OnStatement::Swallow));
     found.add(&wire.drop_context, |_| Some(FaultAction::Wire(WireFault::DropContext)));
     found.add(&wire.fail, |fail| {
         let (sqlstate, message) = (fail.sqlstate.get()?.0.clone(), fail.message.get()?.0.clone());
-        Some(FaultAction::Wire(WireFault::Fail { sqlstate, message }))
+        statement(OnStatement::Fail { sqlstate, message })
     });
     found.add(&wire.delay, |delay| {
         let by = length("by", &delay.by, SHORTEST, LONGEST, problems);
-        Some(FaultAction::Wire(WireFault::Delay { by: by?, jitter: jitter(&delay.jitter, problems)? }))
+        statement(OnStatement::Delay { by: by?, jitter: jitter(&delay.jitter, problems)? })
     });
-    found.add(&wire.duplicate, |_| Some(FaultAction::Wire(WireFault::Duplicate)));
-    found.add(&wire.reorder, |_| Some(FaultAction::Wire(WireFault::Reorder)));
+    found.add(&wire.duplicate, |_| statement(OnStatement::Duplicate));
+    found.add(&wire.reorder, |_| statement(OnStatement::Reorder));
     found.add(&wire.cut, |cut| {
-        Some(FaultAction::Wire(WireFault::CutStatement { place: cut.place.get()?.0, how: cut.how.get()?.0 }))
+        let how = cut.how.get()?.0;
+        statement(match cut.place.get()?.0 {
+            CutPlace::Before => OnStatement::CutBefore(how),
+            CutPlace::Acknowledgement => OnStatement::CutAfterReply(how),
+        })
     });
+}
+
+fn link(verb: OnLink) -> Option<FaultAction> {
+    Some(FaultAction::Wire(WireFault::Link(verb)))
+}
+
+fn statement(verb: OnStatement) -> Option<FaultAction> {
+    Some(FaultAction::Wire(WireFault::Statement(verb)))
 }
 
 fn jitter(entry: &Entry<Length>, problems: &mut Problems) -> Option<Duration> {
@@ -93,7 +106,9 @@ pub(super) fn fitting(action: &FaultAction, when: &wire::When, problems: &mut Pr
             let message =
                 format!("`{name}` touches statements that set the context, and none of those is a {}", kind.name());
             problems.at(place, message).help("leave `statement` out, or write protocol.swallow = {}");
-        } else if kind == StatementKind::Copy && matches!(fault, WireFault::Swallow | WireFault::Reorder) {
+        } else if kind == StatementKind::Copy
+            && matches!(fault, WireFault::Statement(OnStatement::Swallow | OnStatement::Reorder))
+        {
             problems.at(place, format!("`{name}` leaves a COPY alone")).help("write another kind of statement");
         }
     }

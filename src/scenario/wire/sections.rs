@@ -9,7 +9,7 @@ use super::table::{Decode, Entry, Fields, Key, List, Need, Node, table_schema, t
 use crate::diagnostics::Problems;
 use crate::scenario::model::Tier;
 use crate::scenario::vocabulary::{
-    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, LoadTable, Operation, Replica,
+    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, LoadTable, Operation, Pooler, Replica,
     ServerUse, StatementKind,
 };
 
@@ -50,6 +50,14 @@ tables! {
         Optional "postgres" postgres: Postgres;
         /// The application's connection pool.
         Default "pool" pool: Pool = "{}";
+        /// What stands between that pool and the server: a real PgBouncer, or nothing.
+        Default "pooler" pooler: OneOf<Pooler> = "\"none\"";
+        /// Server connections that the pooler opens at most. Without it, as many as the pool has, in session mode twice
+        /// as many.
+        Optional "pooler_size" pooler_size: Whole<1, 500>;
+        /// How long the pooler lets a client wait for a server connection before it ends the client's
+        /// (`query_wait_timeout`); 10ms to 10min.
+        Default "pooler_wait" pooler_wait: Length = "\"2min\"";
         /// Layers of defence that are on.
         Default "defence" defence: List<OneOf<Layer>, { Layer::ALL.len() }> = "[\"guard\", \"rls\", \"monitor\"]";
         /// Bugs that are planted.
@@ -136,13 +144,15 @@ tables! {
         Default "recover" recover: Length = "\"0s\"";
     }
 
-    /// One fault. Exactly one key of exactly one of `context`, `pool`, `flood`, `network`, `protocol`, `operator` and
-    /// `server` says what it does.
+    /// One fault. Exactly one key of exactly one of `context`, `pool`, `pooler`, `flood`, `network`, `protocol`, `operator`
+    /// and `server` says what it does.
     Fault ("with what goes wrong, such as pool.hold = { connections = 8 }") {
         /// The tenant context goes wrong.
         Optional "context" context: ContextFaults;
         /// The connection pool goes wrong.
         Optional "pool" pool: PoolFaults;
+        /// The pooler goes wrong.
+        Optional "pooler" pooler: PoolerFaults;
         /// One tenant harms the others.
         Optional "flood" flood: FloodFaults;
         /// Connections between the application and the server go wrong.
@@ -198,6 +208,18 @@ tables! {
     Storm ("a table such as { clients = 8 }") {
         /// Concurrent connectors.
         Required "clients" clients: Whole<1, 1_000>;
+    }
+
+    /// Faults of the pooler between the application's pool and the server.
+    PoolerFaults ("a fault such as { restart = { down = \"300ms\" } }") {
+        /// The pooler is killed, every connection with it, and started again.
+        Optional "restart" restart: PoolerRestart;
+    }
+
+    /// The pooler is killed and started again.
+    PoolerRestart ("a table such as { down = \"300ms\" }") {
+        /// How long it is gone; up to a minute.
+        Required "down" down: Length;
     }
 
     /// Faults in which one tenant, the aggressor, harms the others, the victims.

@@ -14,9 +14,11 @@ use tokio::time::Instant;
 
 use super::image::{Image, choose};
 use super::owner::Process;
+use super::pgbouncer::Neighbour;
 use super::{KEEP_LABEL, OWNER_LABEL, REMOVE_LIMIT, RUN_LABEL, engine, remove, says};
 use crate::stack::error::{Attempt, StackError};
 use crate::stack::options::{Needs, StackOptions};
+use crate::stack::pooler::Address;
 use crate::stack::settings::settings;
 
 /// The server must answer within this, initdb included.
@@ -37,6 +39,9 @@ pub(in crate::stack) struct Container {
     pub(super) id: String,
     admin: PgConnectOptions,
     bounded: bool,
+    run: String,
+    /// As other containers reach it, once it serves.
+    inside: Result<Address, String>,
 }
 
 impl Container {
@@ -84,7 +89,9 @@ impl Container {
             .password(&password)
             .database("postgres")
             .application_name("tenant-chaos administrator");
-        let mut started = Self { container: Some(container), docker, image, id, admin, bounded: bytes.is_some() };
+        let (run, inside) = (run.to_owned(), Err("the server's container does not serve yet".to_owned()));
+        let bounded = bytes.is_some();
+        let mut started = Self { container: Some(container), docker, image, id, admin, bounded, run, inside };
         match started.serve().await {
             Ok(()) => Ok(started),
             Err(why) => {
@@ -108,8 +115,18 @@ impl Container {
             }
             let port = container.get_host_port_ipv4(PORT.tcp()).await.map_err(|error| error.to_string())?;
             self.admin = self.admin.clone().host(&host.to_string()).port(port);
+            self.inside = self.address_inside().await;
         }
         self.answers().await
+    }
+
+    /// The container's address in the first network that it is in.
+    async fn address_inside(&self) -> Result<Address, String> {
+        let inspected = self.docker.inspect_container(&self.id, None).await.map_err(|error| error.to_string())?;
+        let networks = inspected.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+        let host = networks.into_values().filter_map(|network| network.ip_address).find(|host| !host.is_empty());
+        let host = host.ok_or("the server's container has no address that other containers could reach")?;
+        Ok(Address { host, port: PORT })
     }
 
     /// Waits until the server answers, or its container has ended.
@@ -152,6 +169,12 @@ impl Container {
     /// The folder of bounded size in the container, if it has one.
     pub(in crate::stack) fn volume(&self) -> Option<std::path::PathBuf> {
         self.bounded.then(|| VOLUME.into())
+    }
+
+    /// What a container beside it needs to know.
+    pub(in crate::stack) fn neighbour(&self) -> Result<Neighbour, String> {
+        let (image, run) = (self.image.clone(), self.run.clone());
+        Ok(Neighbour { image, run, server: self.inside.clone()? })
     }
 
     /// What it was started from, such as `postgres:17`.

@@ -6,6 +6,7 @@ mod container;
 mod control;
 mod image;
 mod owner;
+mod pgbouncer;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use testcontainers::bollard::query_parameters::{ListContainersOptionsBuilder, Re
 use testcontainers::core::client::docker_client_instance;
 
 pub(super) use container::Container;
+pub(super) use pgbouncer::{Neighbour, PgBouncer};
 
 use owner::{Owner, fate};
 

@@ -1,6 +1,5 @@
 //! Server binaries that were fetched once, kept in the user's cache: one folder per version.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use etcetera::BaseStrategy;
@@ -37,11 +36,13 @@ impl Cache {
     }
 
     /// Where it is.
+    #[cfg(feature = "fetch")]
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// The folder of one version.
+    #[cfg(feature = "fetch")]
     pub(super) fn of_version(&self, version: &str) -> PathBuf {
         self.folder.join(version)
     }
@@ -61,9 +62,10 @@ impl Cache {
     }
 
     /// Waits until nobody else is filling the cache; the lock dies with its holder.
-    pub(super) fn lock(&self) -> std::io::Result<File> {
+    #[cfg(feature = "fetch")]
+    pub(super) fn lock(&self) -> std::io::Result<std::fs::File> {
         std::fs::create_dir_all(&self.folder)?;
-        let file = File::create(self.folder.join("lock"))?;
+        let file = std::fs::File::create(self.folder.join("lock"))?;
         file.lock()?;
         Ok(file)
     }

@@ -182,7 +182,7 @@ pub(super) fn remove(folder: &Path) -> Result<(), StackError> {
 }
 
 /// A new folder that only its owner can enter, leased by this process.
-fn new_folder(run_as: Option<&RunAs>) -> Result<(PathBuf, Lease), StackError> {
+pub(super) fn new_folder(run_as: Option<&RunAs>) -> Result<(PathBuf, Lease), StackError> {
     let name = format!("{PREFIX}{:08x}", rand::random::<u32>());
     let folder = std::env::temp_dir().join(name);
     if folder.as_os_str().len() > LONGEST_FOLDER {

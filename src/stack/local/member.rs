@@ -1,6 +1,6 @@
 //! One postmaster on one data folder: started, stopped, killed, held and let go on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -41,13 +41,7 @@ pub(super) struct Home {
 impl Home {
     /// A program of the server, to run as its user.
     pub(super) fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.binaries.folder.join(program));
-        // A group of its own: an interrupt at the terminal is for us, and we stop the server in our own time.
-        command.stdin(Stdio::null()).current_dir(&self.folder).process_group(0).env("LC_ALL", "C").env_remove("PGDATA");
-        if let Some(run_as) = &self.run_as {
-            command.uid(run_as.uid).gid(run_as.gid);
-        }
-        command
+        command(&self.binaries.folder.join(program), &self.folder, self.run_as.as_ref())
     }
 
     /// Superuser, database `postgres`, over the unix socket.
@@ -59,6 +53,17 @@ impl Home {
             .database("postgres")
             .application_name("tenant-chaos administrator")
     }
+}
+
+/// A program of a server or a pooler, to run in a folder as its user.
+pub(super) fn command(program: &Path, folder: &Path, run_as: Option<&RunAs>) -> Command {
+    let mut command = Command::new(program);
+    // A group of its own: an interrupt at the terminal is for us, and we stop the server in our own time.
+    command.stdin(Stdio::null()).current_dir(folder).process_group(0).env("LC_ALL", "C").env_remove("PGDATA");
+    if let Some(run_as) = run_as {
+        command.uid(run_as.uid).gid(run_as.gid);
+    }
+    command
 }
 
 /// A server on one data folder.

@@ -7,6 +7,7 @@ mod cluster;
 mod fetch;
 mod lease;
 mod member;
+mod pgbouncer;
 mod process;
 mod replica;
 mod volume;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub(super) use binaries::Binaries;
 pub(super) use cluster::Cluster;
+pub(super) use pgbouncer::PgBouncer;
 
 use lease::{Owner, PREFIX};
 use process::RunAs;
@@ -87,7 +89,7 @@ pub(super) fn sweep(which: Sweep) -> Result<Vec<String>, StackError> {
             continue;
         }
         match cluster::remove(&folder) {
-            Ok(()) => removed.push(format!("local server in {}", folder.display())),
+            Ok(()) => removed.push(format!("local server or pooler in {}", folder.display())),
             Err(error) => trouble = trouble.or(Some(error)),
         }
     }

@@ -1,0 +1,111 @@
+//! `hunt.toml`: what cannot be discovered.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What cannot be discovered. Every field may be left out.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Role that the application connects as.
+    pub app_role: Option<String>,
+    /// Names of columns that say whose a row is, beside those that are discovered.
+    #[serde(default)]
+    pub tenant_columns: Vec<String>,
+    /// How a request says who it is.
+    pub context: Option<ContextConfig>,
+    /// What the two tenants differ in.
+    #[serde(default)]
+    pub tenants: TenantsConfig,
+}
+
+/// How a request says who it is.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContextConfig {
+    /// Statements at the begin of each transaction of a request. `{name}` stands for the tenant's variable.
+    pub enter: Vec<String>,
+}
+
+/// The two tenants.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantsConfig {
+    /// The one that asks.
+    #[serde(default)]
+    pub a: TenantConfig,
+    /// The one whose rows must not come back.
+    #[serde(default)]
+    pub b: TenantConfig,
+}
+
+/// One tenant.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantConfig {
+    /// Values for `{name}` in the statements of the context.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// SQL that a superuser runs once after seeding.
+    #[serde(default)]
+    pub setup: Vec<String>,
+}
+
+impl Config {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The parser's message, with line and column.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
+        if let Some(context) = &config.context {
+            for (name, tenant) in [("a", &config.tenants.a), ("b", &config.tenants.b)] {
+                let left = context.enter.iter().map(|statement| fill(statement, &tenant.variables));
+                if let Some(statement) = left.into_iter().find(|statement| placeholder(statement).is_some()) {
+                    let missing = placeholder(&statement).unwrap_or_default();
+                    return Err(format!(
+                        "context.enter uses {{{missing}}}, and tenants.{name}.variables does not set it"
+                    ));
+                }
+            }
+        }
+        Ok(config)
+    }
+}
+
+/// Puts a tenant's variables into a statement.
+pub(in crate::hunt) fn fill(statement: &str, variables: &BTreeMap<String, String>) -> String {
+    variables.iter().fold(statement.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+fn placeholder(statement: &str) -> Option<String> {
+    let (_, rest) = statement.split_once('{')?;
+    let (name, _) = rest.split_once('}')?;
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_name.then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An unknown key is refused and named, with its line.
+    #[test]
+    fn unknown_keys_are_refused() {
+        let error = Config::parse("app_role = 'app'\napp_rolle = 'app'\n").unwrap_err();
+        assert!(error.contains("app_rolle") && error.contains("line 2"), "{error}");
+    }
+
+    /// Variables are put in, and one that a tenant does not set is named.
+    #[test]
+    fn variables_are_filled_and_missed() {
+        let text = "[context]\nenter = [\"SET LOCAL ROLE {role}\"]\n[tenants.a.variables]\nrole = 'a'\n";
+        let error = Config::parse(text).unwrap_err();
+        assert!(error.contains("{role}") && error.contains("tenants.b"), "{error}");
+        let config = Config::parse(&format!("{text}[tenants.b.variables]\nrole = 'b'\n")).unwrap();
+        let enter = &config.context.unwrap().enter[0];
+        assert_eq!(fill(enter, &config.tenants.a.variables), "SET LOCAL ROLE a");
+    }
+}

@@ -1,0 +1,183 @@
+//! What is hunted: SQL files or an existing database. Both end as a throw-away database on a server of our own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sqlx::postgres::{PgConnectOptions, PgErrorPosition};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
+use super::statements::{Statement, line_of, split};
+use crate::hunt::catalogue::roles;
+use crate::hunt::error::HuntError;
+use crate::stack::Server;
+
+/// A statement may miss at most this many roles, each of which is created.
+const MOST_MISSING_ROLES: usize = 16;
+
+/// What is hunted.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A `.sql` file, or a folder of them, applied in the order of their names. `*.down.sql` files undo others and are
+    /// left out.
+    Schema(PathBuf),
+    /// An existing database, of which only the structure is read.
+    Database(String),
+}
+
+/// A target in a throw-away database.
+#[derive(Debug)]
+pub struct Applied {
+    /// Its name on the server.
+    pub database: String,
+    /// Roles that the schema expects and that were created, without any right but those that the schema grants.
+    pub created_roles: Vec<String>,
+}
+
+/// Applies a target to a new database of a server that is ours.
+///
+/// # Errors
+/// [`HuntError::Sql`] with file and line of the first statement that fails.
+pub async fn apply(target: &Target, server: &Server) -> Result<Applied, HuntError> {
+    let database = format!("chaos_hunt_{:08x}", rand::random::<u32>());
+    let mut admin = connect(&server.admin("postgres"), "connect to the server").await?;
+    let create = format!("CREATE DATABASE {database} TEMPLATE template0");
+    run(&mut admin, create).await.map_err(HuntError::database("create a database"))?;
+    let mut connection = connect(&server.admin(&database), "connect to the new database").await?;
+    let mut created_roles = Vec::new();
+    match target {
+        Target::Schema(path) => {
+            for file in files(path)? {
+                let text = std::fs::read_to_string(&file)
+                    .map_err(|error| HuntError::Input(format!("cannot read {}: {error}", file.display())))?;
+                apply_text(&mut connection, &file, &text, &mut created_roles).await?;
+            }
+        }
+        Target::Database(url) => {
+            let mut live = open_read_only(url).await?;
+            roles::copy(&mut live, &mut connection).await?;
+            live.close().await.map_err(HuntError::database("leave the database"))?;
+            let dump = dump(url)?;
+            apply_text(&mut connection, Path::new("pg_dump --schema-only"), &dump, &mut created_roles).await?;
+        }
+    }
+    connection.close().await.map_err(HuntError::database("leave the new database"))?;
+    Ok(Applied { database, created_roles })
+}
+
+/// Opens an existing database so that nothing can be written through the connection.
+///
+/// # Errors
+/// The URL cannot be used, or the database cannot be reached.
+pub async fn open_read_only(url: &str) -> Result<PgConnection, HuntError> {
+    let options: PgConnectOptions =
+        url.parse().map_err(|error| HuntError::Input(format!("--database-url cannot be used: {error}")))?;
+    let options = options.options([("default_transaction_read_only", "on"), ("statement_timeout", "60s")]);
+    PgConnection::connect_with(&options)
+        .await
+        .map_err(|error| HuntError::Input(format!("cannot connect to --database-url: {error}")))
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>, HuntError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path)
+        .map_err(|error| HuntError::Input(format!("cannot read {}: {error}", path.display())))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|file| is_forward(file)).collect();
+    files.sort();
+    match files.is_empty() {
+        true => Err(HuntError::Input(format!("{} holds no .sql file", path.display()))),
+        false => Ok(files),
+    }
+}
+
+fn is_forward(file: &Path) -> bool {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    file.is_file() && name.ends_with(".sql") && !name.ends_with(".down.sql")
+}
+
+async fn apply_text(
+    connection: &mut PgConnection,
+    path: &Path,
+    text: &str,
+    created: &mut Vec<String>,
+) -> Result<(), HuntError> {
+    for statement in split(text) {
+        if let Err(error) = apply_statement(connection, statement, created).await {
+            return Err(sql_error(path, statement, &error));
+        }
+    }
+    // A file may leave a transaction open or settings behind; the next one begins afresh.
+    run(connection, "RESET ALL; RESET ROLE".to_owned()).await.map_err(|error| {
+        HuntError::Input(format!("{}: ends inside of a failed or open state: {error}", path.display()))
+    })
+}
+
+/// Applies one statement. A role that it expects is created, outside of a transaction that is already open: there the
+/// error has ended the transaction, and the user must create the role.
+async fn apply_statement(
+    connection: &mut PgConnection,
+    statement: Statement<'_>,
+    created: &mut Vec<String>,
+) -> Result<(), sqlx::Error> {
+    for _ in 0..MOST_MISSING_ROLES {
+        let Err(error) = run(connection, statement.text.to_owned()).await else { return Ok(()) };
+        let Some(role) = roles::missing(&error) else { return Err(error) };
+        if roles::create(connection, &role).await.is_err() {
+            return Err(error);
+        }
+        created.push(role);
+    }
+    run(connection, statement.text.to_owned()).await
+}
+
+fn sql_error(path: &Path, statement: Statement<'_>, error: &sqlx::Error) -> HuntError {
+    let (mut message, mut line) = (error.to_string(), statement.line);
+    if let sqlx::Error::Database(database) = error {
+        let code = database.code().unwrap_or_default();
+        message = format!("{} (SQLSTATE {code})", database.message());
+        let postgres = database.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
+        if let Some(PgErrorPosition::Original(position)) = postgres.and_then(|error| error.position()) {
+            // Postgres counts characters from 1.
+            let offset = statement.text.char_indices().nth(position.saturating_sub(1)).map_or(0, |(offset, _)| offset);
+            line += line_of(statement.text, offset) - 1;
+        }
+    }
+    let statement = statement.text.lines().next().unwrap_or_default().to_owned();
+    HuntError::Sql { path: path.to_owned(), line, message, statement }
+}
+
+/// The structure of an existing database, as pg_dump prints it.
+fn dump(url: &str) -> Result<String, HuntError> {
+    let program = pg_dump();
+    let output = Command::new(&program)
+        .args(["--schema-only", "--no-password", "--dbname", url])
+        .output()
+        .map_err(|error| HuntError::Input(format!("cannot run {}: {error}; install pg_dump", program.display())))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(HuntError::Input(format!("pg_dump cannot read the structure of --database-url: {}", said.trim())))
+        }
+    }
+}
+
+/// The newest pg_dump of the distribution's folders, else the one on PATH.
+fn pg_dump() -> PathBuf {
+    let majors = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<(u32, PathBuf)> = majors
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin/pg_dump"))))
+        .filter(|(_, program)| program.is_file())
+        .collect();
+    found.sort();
+    found.pop().map_or_else(|| PathBuf::from("pg_dump"), |(_, program)| program)
+}
+
+async fn connect(options: &PgConnectOptions, what: &'static str) -> Result<PgConnection, HuntError> {
+    PgConnection::connect_with(options).await.map_err(HuntError::database(what))
+}
+
+async fn run(connection: &mut PgConnection, statement: String) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(|_| ())
+}

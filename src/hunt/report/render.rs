@@ -1,0 +1,128 @@
+//! A hunt for people (terminal, Markdown) and for machines (JSON). The first lines say what was and was not tested.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::model::{HuntReport, HuntVerdict};
+use crate::hunt::finding::{Finding, Status};
+
+/// Indented JSON with a final line break.
+pub fn json(report: &HuntReport) -> String {
+    let mut text = serde_json::to_string_pretty(report).expect("the report's maps have string keys, so it is JSON");
+    text.push('\n');
+    text
+}
+
+/// The summary; `folder` is where the reproducers are.
+pub fn terminal(report: &HuntReport, folder: &Path) -> String {
+    let mut text = summary(report).join("\n");
+    for finding in &report.findings {
+        text.push('\n');
+        text.push_str(&lines(finding).join("\n"));
+        if let Some(reproducer) = &finding.reproducer {
+            let path = folder.join(reproducer);
+            let _ = write!(text, "\n    reproduce: psql -v ON_ERROR_STOP=1 -f {}", path.display());
+        }
+    }
+    for gap in &report.coverage.not_tested {
+        let _ = write!(text, "\nNOT TESTED {} {}: {}", gap.verb, gap.object, gap.reason);
+    }
+    text
+}
+
+/// GitHub-flavoured Markdown, for the job summary of a CI system.
+pub fn markdown(report: &HuntReport) -> String {
+    let mut page = format!("# Leak hunt: {}\n\n", verdict(report));
+    for line in &summary(report)[1..] {
+        let _ = writeln!(page, "- {}", cell(line));
+    }
+    if !report.findings.is_empty() {
+        page.push_str("\n| Severity | Mode | Status | Object | What | Seen | Fix |\n|---|---|---|---|---|---|---|\n");
+    }
+    for finding in &report.findings {
+        let status = if finding.status == Status::Confirmed { "**confirmed**" } else { "static" };
+        let _ = writeln!(
+            page,
+            "| {} | {} | {status} | {} | {} | {} | {} |",
+            finding.severity.name(),
+            finding.mode,
+            cell(&finding.object),
+            cell(&finding.title),
+            cell(&finding.evidence),
+            cell(&finding.fix)
+        );
+    }
+    if !report.coverage.not_tested.is_empty() {
+        page.push_str("\n## Not tested\n\n| Object | Verb | Why |\n|---|---|---|\n");
+    }
+    for gap in &report.coverage.not_tested {
+        let _ = writeln!(page, "| {} | {} | {} |", cell(&gap.object), cell(&gap.verb), cell(&gap.reason));
+    }
+    page
+}
+
+fn verdict(report: &HuntReport) -> &'static str {
+    match report.verdict() {
+        HuntVerdict::Closed => "no confirmed leak",
+        HuntVerdict::Confirmed => "LEAK confirmed",
+        HuntVerdict::NothingTested => "nothing could be tested",
+    }
+}
+
+fn summary(report: &HuntReport) -> Vec<String> {
+    let (coverage, discovered) = (&report.coverage, &report.discovered);
+    let confirmed = report.findings.iter().filter(|finding| finding.status == Status::Confirmed).count();
+    vec![
+        verdict(report).to_owned(),
+        format!("role {}; context: {}", discovered.app_role, discovered.context),
+        format!(
+            "positive control: tenant A saw its own row in {} of {} protected tables",
+            discovered.control_visible, discovered.control_tables
+        ),
+        format!(
+            "{} cells: {} isolated, {} leaking, {} not tested",
+            coverage.cells_total,
+            coverage.isolated,
+            coverage.leaking,
+            coverage.cells_total - coverage.isolated - coverage.leaking
+        ),
+        format!("at most {:.2}% of probes like these leak (exact, 95%)", report.bound.upper * 100.0),
+        format!("{confirmed} confirmed findings, {} static ones", report.findings.len() - confirmed),
+    ]
+}
+
+fn lines(finding: &Finding) -> Vec<String> {
+    let status = match (&finding.accepted, finding.status) {
+        (Some(_), _) => "accepted",
+        (None, Status::Confirmed) => "CONFIRMED",
+        (None, Status::Static) => "static",
+    };
+    let how = match (&finding.verb, &finding.context_state) {
+        (Some(verb), Some(state)) => format!(" ({verb}, {state})"),
+        _ => String::new(),
+    };
+    let (severity, mode) = (finding.severity.name(), &finding.mode);
+    let mut lines = vec![format!("{status} {severity} {mode} {}: {}{how}", finding.object, finding.title)];
+    lines.push(format!("    seen: {}", finding.evidence));
+    if !finding.fix.is_empty() {
+        lines.push(format!("    fix:  {}", finding.fix));
+    }
+    lines
+}
+
+/// Text that cannot end a cell of a table or begin a tag.
+fn cell(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.replace('\\', "\\\\").replace('|', "\\|").replace('&', "&amp;").replace('<', "&lt;").replace('`', "\\`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Text from a database cannot change the structure of a table.
+    #[test]
+    fn hostile_text_stays_in_its_cell() {
+        assert_eq!(cell("a|b\n<script>`x`"), "a\\|b &lt;script>\\`x\\`");
+    }
+}

@@ -1,0 +1,222 @@
+//! One row per tenant in every table, past whatever constraints the schema has. What cannot be seeded keeps the
+//! database's own reason.
+
+use std::collections::BTreeMap;
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::values::{Tenancy, Tenant, literal, value};
+use crate::hunt::catalogue::{Catalogue, Relation};
+use crate::hunt::error::HuntError;
+
+/// A CHECK constraint is tried to satisfy with at most this many candidates.
+const MOST_ATTEMPTS: usize = 48;
+
+/// Values that satisfy many checks, tried after the literals of the constraint itself.
+const USUAL_VALUES: [&str; 10] =
+    ["1", "0", "10", "a", "A", "{}", "canary-x@example.com", "https://example.com/", "+15550100", "2025-06-01"];
+
+/// Column and literal of each value of a row.
+type Cells = Vec<(String, String)>;
+
+/// What was seeded.
+#[derive(Debug, Default)]
+pub(in crate::hunt) struct Seeded {
+    /// What was made before the rows: tenants' roles.
+    pub(in crate::hunt) setup: Vec<String>,
+    /// The INSERT of each tenant's row, by relation, in the order in which they were applied.
+    pub(in crate::hunt) rows: Vec<(i64, Tenant, Cells)>,
+    /// Why a relation has no rows, by relation.
+    pub(in crate::hunt) failed: BTreeMap<i64, String>,
+}
+
+impl Seeded {
+    /// The values of a tenant's row.
+    pub(in crate::hunt) fn row(&self, relation: i64, tenant: Tenant) -> Option<&[(String, String)]> {
+        self.rows.iter().find(|(id, of, _)| (*id, *of) == (relation, tenant)).map(|(.., values)| values.as_slice())
+    }
+}
+
+/// Seeds every table. Parents come before children; in a cycle, and where a trigger objects, the row goes in without
+/// triggers, whose foreign keys hold all the same because values follow from the tenant.
+pub(in crate::hunt) async fn seed(
+    connection: &mut PgConnection,
+    catalogue: &Catalogue,
+    tenancy: &Tenancy,
+) -> Result<Seeded, HuntError> {
+    let mut seeded = Seeded::default();
+    for id in parents_first(catalogue) {
+        let relation = &catalogue.relations[&id];
+        let of: &[Tenant] = if tenancy.owned.contains(&id) { &[Tenant::A, Tenant::B] } else { &[Tenant::Shared] };
+        for &tenant in of {
+            let mut row: Vec<(String, String)> = relation
+                .columns
+                .iter()
+                .filter(|column| !column.generated)
+                .map(|column| (column.name.clone(), value(catalogue, tenancy, id, &column.name, tenant)))
+                .collect();
+            match insert(connection, relation, &mut row).await {
+                Ok(()) => seeded.rows.push((id, tenant, row)),
+                Err(reason) => {
+                    seeded.failed.insert(id, format!("cannot be seeded: {reason}"));
+                    break;
+                }
+            }
+        }
+    }
+    Ok(seeded)
+}
+
+fn parents_first(catalogue: &Catalogue) -> Vec<i64> {
+    let mut left: Vec<i64> =
+        catalogue.relations.iter().filter(|(_, relation)| relation.kind.is_seeded()).map(|(id, _)| *id).collect();
+    let mut ordered = Vec::new();
+    while !left.is_empty() {
+        let (ready, waiting): (Vec<i64>, Vec<i64>) = left.iter().copied().partition(|id| {
+            let keys = &catalogue.relations[id].foreign_keys;
+            keys.iter().all(|key| key.parent == *id || !left.contains(&key.parent))
+        });
+        if ready.is_empty() {
+            // Only cycles are left.
+            ordered.extend(waiting);
+            break;
+        }
+        ordered.extend(ready);
+        left = waiting;
+    }
+    ordered
+}
+
+/// Inserts a row, changing what a CHECK constraint refuses.
+async fn insert(
+    connection: &mut PgConnection,
+    relation: &Relation,
+    row: &mut [(String, String)],
+) -> Result<(), String> {
+    let Err(mut error) = attempt(connection, relation, row).await else { return Ok(()) };
+    for _ in 0..relation.columns.len() {
+        if !is_about_a_type(relation, &error) {
+            break;
+        }
+        match narrow(connection, relation, row, &error).await {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(other)) => error = other,
+            None => break,
+        }
+    }
+    for _ in 0..relation.checks.len() + 1 {
+        let refused = error.as_database_error().and_then(|error| error.constraint()).map(str::to_owned);
+        let Some(check) = relation.checks.iter().find(|check| Some(&check.name) == refused.as_ref()) else { break };
+        let literals = check.literals.iter().map(String::as_str).chain(USUAL_VALUES);
+        let candidates =
+            literals.flat_map(|literal| check.columns.iter().map(move |column| (column, literal))).take(MOST_ATTEMPTS);
+        let mut next = None;
+        for (column, candidate) in candidates {
+            let Some(place) = row.iter().position(|(name, _)| name == column) else { continue };
+            let before = std::mem::replace(&mut row[place].1, candidate.to_owned());
+            match attempt(connection, relation, row).await {
+                Ok(()) => return Ok(()),
+                // This constraint holds now; another one does not.
+                Err(other) if is_check(&other) && constraint(&other) != refused => {
+                    next = Some(other);
+                    break;
+                }
+                Err(_) => row[place].1 = before,
+            }
+        }
+        match next {
+            Some(other) => error = other,
+            None => break,
+        }
+    }
+    Err(said(&error))
+}
+
+/// Out of range, too long, or refused by a domain: the error names no column.
+fn is_about_a_type(relation: &Relation, error: &sqlx::Error) -> bool {
+    let domain =
+        is_check(error) && !relation.checks.iter().any(|check| Some(&check.name) == constraint(error).as_ref());
+    let code = error.as_database_error().and_then(|error| error.code());
+    domain || matches!(code.as_deref(), Some("22003" | "22001" | "22P02"))
+}
+
+/// Finds the column and a value for which another error comes, or none. Keys are left alone: they agree with others.
+async fn narrow(
+    connection: &mut PgConnection,
+    relation: &Relation,
+    row: &mut [(String, String)],
+    error: &sqlx::Error,
+) -> Option<Result<(), sqlx::Error>> {
+    let before = said(error);
+    let in_key = |name: &String| {
+        relation.columns.iter().any(|column| column.name == *name && column.in_key)
+            || relation.foreign_keys.iter().any(|key| key.columns.contains(name))
+    };
+    for place in 0..row.len() {
+        if in_key(&row[place].0) {
+            continue;
+        }
+        for candidate in USUAL_VALUES {
+            let old = std::mem::replace(&mut row[place].1, candidate.to_owned());
+            match attempt(connection, relation, row).await {
+                Ok(()) => return Some(Ok(())),
+                // The candidate may not be of the column's type, which is no progress.
+                Err(other) if said(&other) != before && !is_of_wrong_type(&other) => return Some(Err(other)),
+                Err(_) => row[place].1 = old,
+            }
+        }
+    }
+    None
+}
+
+fn is_of_wrong_type(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code.starts_with("22") || code == "42804")
+}
+
+fn is_check(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("23514")
+}
+
+fn constraint(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error().and_then(|error| error.constraint()).map(str::to_owned)
+}
+
+/// With triggers first, so that copies which triggers make are made; then without.
+async fn attempt(
+    connection: &mut PgConnection,
+    relation: &Relation,
+    row: &[(String, String)],
+) -> Result<(), sqlx::Error> {
+    let insert = insert_sql(&relation.name, row);
+    let Err(error) = run(connection, format!("BEGIN; {insert}; COMMIT")).await else { return Ok(()) };
+    run(connection, "ROLLBACK".to_owned()).await?;
+    let bare = format!("BEGIN; SET LOCAL session_replication_role = replica; {insert}; COMMIT");
+    if run(connection, bare).await.is_ok() {
+        return Ok(());
+    }
+    run(connection, "ROLLBACK".to_owned()).await?;
+    Err(error)
+}
+
+/// The statement that inserts these values, whatever the columns' defaults and identities.
+pub(in crate::hunt) fn insert_sql(table: &str, row: &[(String, String)]) -> String {
+    if row.is_empty() {
+        return format!("INSERT INTO {table} DEFAULT VALUES");
+    }
+    let columns: Vec<String> = row.iter().map(|(name, _)| crate::hunt::catalogue::roles::quote(name)).collect();
+    let values: Vec<String> = row.iter().map(|(_, value)| literal(value)).collect();
+    format!("INSERT INTO {table} ({}) OVERRIDING SYSTEM VALUE VALUES ({})", columns.join(", "), values.join(", "))
+}
+
+pub(in crate::hunt) async fn run(connection: &mut PgConnection, statement: String) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(|_| ())
+}
+
+/// The database's own words.
+pub(in crate::hunt) fn said(error: &sqlx::Error) -> String {
+    match error.as_database_error() {
+        Some(database) => format!("{} (SQLSTATE {})", database.message(), database.code().unwrap_or_default()),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,76 @@
+//! Which findings make up a year, and which of a kind stands for it.
+
+use super::kind::{Kind, LossLine};
+use crate::business_metrics::MicroDollars;
+use crate::oracle::{self, Finding};
+use crate::pricing::priced::{PricedFinding, PricedRun};
+
+/// One scenario's findings and their price.
+#[derive(Debug, Clone, Copy)]
+pub struct ScenarioPrice<'a> {
+    /// Its name.
+    pub scenario: &'a str,
+    /// What was found.
+    pub findings: &'a [Finding],
+    /// What that costs, finding by finding.
+    pub price: &'a PricedRun,
+}
+
+/// Which findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pricing) enum Which {
+    /// Those that nobody planted.
+    Unplanted,
+    /// Those that the scenario planted.
+    Planted,
+    /// Both.
+    All,
+}
+
+impl Which {
+    fn holds(self, finding: &Finding, plants: bool) -> bool {
+        let of_the_bug = finding.planted || plants && is_service(finding);
+        match self {
+            Which::Unplanted => !of_the_bug,
+            Which::Planted => of_the_bug,
+            Which::All => true,
+        }
+    }
+}
+
+/// Requests that fail or are slow beside a planted bug are its doing, whether the scenario names them or not. A leak or a
+/// lost write that the scenario does not name is news even there.
+fn is_service(finding: &Finding) -> bool {
+    matches!(finding.severity, oracle::Severity::Availability | oracle::Severity::Performance)
+}
+
+/// Findings with their price, without notices.
+pub(super) fn priced<'a>(each: &ScenarioPrice<'a>, which: Which) -> impl Iterator<Item = &'a PricedFinding> {
+    let plants = each.findings.iter().any(|finding| finding.planted);
+    let counts = move |finding: &Finding| which.holds(finding, plants) && finding.severity != oracle::Severity::Notice;
+    each.findings.iter().zip(&each.price.findings).filter(move |(finding, _)| counts(finding)).map(|(_, priced)| priced)
+}
+
+/// The dearest finding of a kind on a line, and its scenario.
+pub(in crate::pricing) fn dearest<'a>(
+    scenarios: &[ScenarioPrice<'a>],
+    which: Which,
+    kind: Kind,
+    line: LossLine,
+) -> Option<(&'a str, &'a PricedFinding)> {
+    scenarios
+        .iter()
+        .flat_map(|each| priced(each, which).map(|priced| (each.scenario, priced)))
+        .filter(|(_, priced)| Kind::of(priced.code) == Some(kind))
+        .first_max_by_key(|(_, priced)| line.of(priced.at_scale))
+        .filter(|(_, priced)| line.of(priced.at_scale) > MicroDollars::ZERO)
+}
+
+/// `max_by_key` that keeps the first of equal items.
+trait FirstMax: Iterator + Sized {
+    fn first_max_by_key<K: Ord>(self, key: impl Fn(&Self::Item) -> K) -> Option<Self::Item> {
+        self.reduce(|best, next| if key(&next) > key(&best) { next } else { best })
+    }
+}
+
+impl<I: Iterator> FirstMax for I {}
