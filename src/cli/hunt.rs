@@ -6,8 +6,10 @@ use clap::Args;
 
 use super::audit::TargetArgs;
 use super::exit::Exit;
+use super::options::MoneyArgs;
 use super::output::{CliError, print, print_json};
-use crate::hunt::{self, Baseline, Config, HuntReport, HuntVerdict, Status};
+use crate::hunt::{self, Baseline, Config, Finding, HuntReport, HuntVerdict, Options, Status};
+use crate::scenario;
 
 #[derive(Debug, Args)]
 pub(super) struct Hunt {
@@ -25,6 +27,14 @@ pub(super) struct Hunt {
     /// Folder of hunt.json, .md, .html, .sarif, junit.xml, and one reproducer (.sql) per confirmed finding.
     #[arg(long, value_name = "DIR", default_value = "target/hunt")]
     out: PathBuf,
+    /// What the search for sequences draws from: the same seed draws the same sequences.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How long the hunt may take, such as 60s or 5min; what is cut is reported.
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    budget: String,
+    #[command(flatten)]
+    money: MoneyArgs,
     /// Print hunt.json on standard output instead of the summary.
     #[arg(long)]
     json: bool,
@@ -35,7 +45,10 @@ impl Hunt {
         let config = self.config()?;
         let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("start the async runtime"))?;
         let baseline = self.baseline()?;
-        let mut report = runtime.block_on(self.hunt(&config))?;
+        let budget = scenario::length(&self.budget).map_err(|why| CliError::Usage(format!("--budget: {why}")))?;
+        let assumptions = self.money.assumptions()?;
+        let options = Options { assumptions, budget, seed: self.seed, ..Options::default() };
+        let mut report = runtime.block_on(self.hunt(&config, &options))?;
         for fingerprint in baseline.apply(&mut report) {
             eprintln!("the baseline accepts {fingerprint}, which is no longer found: take it out");
         }
@@ -57,9 +70,9 @@ impl Hunt {
         })
     }
 
-    async fn hunt(&self, config: &Config) -> Result<HuntReport, CliError> {
+    async fn hunt(&self, config: &Config, options: &Options) -> Result<HuntReport, CliError> {
         let (target, server) = (self.target.target()?, self.target.server().await?);
-        let report = hunt::hunt(&target, &server, self.app_role.as_deref(), config).await;
+        let report = hunt::hunt_with(&target, &server, self.app_role.as_deref(), config, options).await;
         server.stop().await?;
         Ok(report?)
     }
@@ -82,7 +95,8 @@ fn read(path: &Path) -> Result<String, CliError> {
 /// Writes hunt.json and a reproducer per confirmed finding, of which it notes the file.
 fn write(report: &mut HuntReport, folder: &Path) -> Result<(), CliError> {
     std::fs::create_dir_all(folder).map_err(CliError::io(format!("create {}", folder.display())))?;
-    for finding in report.findings.iter_mut().filter(|finding| finding.status == Status::Confirmed) {
+    let confirmed = |finding: &&mut Finding| finding.status == Status::Confirmed && !finding.reproducer_sql.is_empty();
+    for finding in report.findings.iter_mut().filter(confirmed) {
         let name = format!("{}-{}.sql", finding.mode, finding.fingerprint);
         let path = folder.join(&name);
         std::fs::write(&path, &finding.reproducer_sql).map_err(CliError::io(format!("write {}", path.display())))?;

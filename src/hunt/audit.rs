@@ -2,13 +2,14 @@
 //! live database.
 
 use serde::Serialize;
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::catalogue::roles::{self, AppRole};
-use super::catalogue::settings;
+use super::catalogue::{disjuncts, settings};
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
-use super::rules::{PRELUDE, holes, near_duplicates, rules};
+use super::rules::{PRELUDE, Rule, holes, near_duplicates, open_branches, rules};
 
 /// Names that tenant columns often have, beside those that the policies compare.
 const USUAL_TENANT_COLUMNS: [&str; 10] = [
@@ -66,19 +67,14 @@ pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Res
     let (tables, protected_tables): (i64, i64) = (row.get(0), row.get(1));
     let mut findings = Vec::new();
     for rule in rules() {
-        let rows = sqlx::query(AssertSqlSafe(format!("{PRELUDE}{}", rule.query)))
-            .bind(&role.acts_as)
-            .bind(&tenant_columns)
-            .bind(&role.name)
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(|source| HuntError::Database { what: rule.title, source })?;
+        let rows = hits(connection, rule, &role, &tenant_columns).await?;
         findings.extend(rows.iter().map(|row| {
             Finding::new(rule.mode, rule.severity, Status::Static, row.get(0), rule.title)
                 .evidence(row.get::<String, _>(1))
                 .fix(row.get::<String, _>(2))
         }));
     }
+    findings.extend(of_branches(connection, &role, &tenant_columns).await?);
     findings.extend(of_names(connection).await?);
     findings.extend(of_version(connection).await?);
     if tables > 0 && protected_tables == 0 {
@@ -106,6 +102,51 @@ pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Res
     })
 }
 
+/// What a rule says: (object, evidence, fix).
+async fn hits(
+    connection: &mut PgConnection,
+    rule: &Rule,
+    app: &AppRole,
+    tenant_columns: &[String],
+) -> Result<Vec<PgRow>, HuntError> {
+    sqlx::query(AssertSqlSafe(format!("{PRELUDE}{}", rule.query)))
+        .bind(&app.acts_as)
+        .bind(tenant_columns)
+        .bind(&app.name)
+        .fetch_all(connection)
+        .await
+        .map_err(|source| HuntError::Database { what: rule.title, source })
+}
+
+/// Policies of which a branch asks for no tenant.
+async fn of_branches(
+    connection: &mut PgConnection,
+    app: &AppRole,
+    tenant_columns: &[String],
+) -> Result<Vec<Finding>, HuntError> {
+    const POLICIES: Rule = Rule {
+        mode: "F22",
+        severity: Severity::Leak,
+        title: "a branch of a policy asks for no tenant",
+        query: "SELECT name, policy::text, qual, ARRAY(SELECT a.attname::text FROM pg_attribute a \
+                WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped) FROM pol \
+                WHERE permissive AND cmd IN ('*', 'r') AND qual LIKE '% OR %'",
+    };
+    let mut findings = Vec::new();
+    for row in hits(connection, &POLICIES, app, tenant_columns).await? {
+        let (table, policy, condition): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        let columns: Vec<String> = row.get(3);
+        for (mode, branch) in open_branches(&disjuncts(&condition), &columns, tenant_columns) {
+            findings.push(
+                Finding::new(mode, POLICIES.severity, Status::Static, &table, POLICIES.title)
+                    .evidence(format!("policy {policy}: … OR {branch}"))
+                    .fix("-- ask for the tenant in every branch: mind that AND binds closer than OR"),
+            );
+        }
+    }
+    Ok(findings)
+}
+
 /// Settings that policies read under two spellings.
 async fn of_names(connection: &mut PgConnection) -> Result<Vec<Finding>, HuntError> {
     let settings = settings(connection).await?;
@@ -131,6 +172,27 @@ async fn of_version(connection: &mut PgConnection) -> Result<Vec<Finding>, HuntE
             .fix(format!("-- upgrade to {to} or later"))
     };
     Ok(holes(version).into_iter().map(finding).collect())
+}
+
+/// Whether the rule of a static finding still says the same of the same object.
+pub(super) async fn still_hits(
+    connection: &mut PgConnection,
+    app: &AppRole,
+    tenant_columns: &[String],
+    finding: &Finding,
+) -> Result<bool, HuntError> {
+    let mut known = false;
+    for rule in rules().filter(|rule| rule.mode == finding.mode && rule.title == finding.title) {
+        let rows = hits(connection, rule, app, tenant_columns).await?;
+        let is_same =
+            |row: &PgRow| row.get::<String, _>(0) == finding.object && row.get::<String, _>(1) == finding.evidence;
+        known = true;
+        if rows.iter().any(is_same) {
+            return Ok(true);
+        }
+    }
+    // What no rule says cannot be asked again.
+    Ok(!known)
 }
 
 /// The column that most policies look at, if it is no table's own key, and the usual names.

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::report::HuntPrice;
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -42,6 +44,16 @@ pub enum Status {
     Static,
 }
 
+/// What is known of a fix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FixStatus {
+    /// The hunt has applied it: the finding is gone, and what tenant A could do it still can.
+    Proven,
+    /// Nobody has tried it, or no trial succeeded.
+    Unproven,
+}
+
 /// One way from one tenant to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
@@ -67,6 +79,14 @@ pub struct Finding {
     pub evidence: String,
     /// SQL that mends it, or what to decide, as a comment.
     pub fix: String,
+    /// Whether the hunt has tried it.
+    pub fix_status: FixStatus,
+    /// What the trial showed, or why there is no fix that is proven.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub fix_note: String,
+    /// What it costs if somebody uses it: of confirmed leaks, each alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<HuntPrice>,
     /// Why it is accepted, if the baseline says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
@@ -96,6 +116,9 @@ impl Finding {
             title: title.to_owned(),
             evidence: String::new(),
             fix: String::new(),
+            fix_status: FixStatus::Unproven,
+            fix_note: String::new(),
+            price: None,
             accepted: None,
             reproducer: None,
             reproducer_sql: String::new(),

@@ -1,26 +1,59 @@
-//! The hunt: apply, audit, understand, seed, probe, and say what was and was not tested.
+//! The hunt: apply, audit, understand, seed, probe, look for fixes, and say what was and was not tested.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::audit::{audit, tenant_columns};
 use super::catalogue::roles::AppRole;
-use super::catalogue::{Catalogue, Kind};
+use super::catalogue::{Catalogue, Relation};
 use super::error::HuntError;
-use super::finding::{Finding, Severity, Status};
-use super::input::Config;
-use super::input::{Target, apply};
-use super::probe::context::{self, Context};
-use super::probe::{Probe, Seen, State, calls, read, states, writes};
-use super::prove::{refresh, script};
-use super::report::{Cell, Coverage, Discovered, HuntReport, Outcome, bound};
-use super::seeding::{Seeded, run, said, seed};
-use super::seeding::{Tenancy, Tenant};
+use super::finding::{Finding, FixStatus, Status};
+use super::hunter::{Hunter, Known};
+use super::input::{Config, Target, apply};
+use super::probe::{context, listen};
+use super::prove::{Found, Prover, Schema, refresh};
+use super::report::{Coverage, Discovered, HuntReport, bound, price};
+use super::search::{Ground, Searcher};
+use super::seeding::{Tenancy, Tenant, literal, run, said, seed};
+use crate::business_metrics::Assumptions;
 use crate::stack::Server;
 
-/// Evidence is cut to this many characters.
-const EVIDENCE: usize = 200;
+/// A database may be cloned once nobody is connected to it; a connection that was closed is gone after a moment.
+const CLONE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Tables whose reads are the controls of a fix.
+const CONTROL_TABLES: usize = 24;
+
+/// How much a hunt may do.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What confirmed leaks are priced with.
+    pub assumptions: Arc<Assumptions>,
+    /// What is left of the fixed probes when this time is over is reported as not tested.
+    pub budget: Duration,
+    /// What the search draws its sequences from.
+    pub seed: u64,
+    /// Sequences that the search plays.
+    pub sequences: u32,
+}
+
+impl Options {
+    /// The moments at which the probes, the search and the trials of fixes must end: each has a share of the budget that
+    /// is left to it.
+    fn deadlines(&self) -> [Instant; 3] {
+        let now = Instant::now();
+        [0.6, 0.8, 1.0].map(|share| now + self.budget.mul_f64(share))
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { assumptions: Arc::default(), budget: Duration::from_secs(600), seed: 1, sequences: 64 }
+    }
+}
 
 /// Hunts one target on a server of our own.
 ///
@@ -32,64 +65,207 @@ pub async fn hunt(
     app_role: Option<&str>,
     config: &Config,
 ) -> Result<HuntReport, HuntError> {
+    hunt_with(target, server, app_role, config, &Options::default()).await
+}
+
+/// The same, within limits.
+///
+/// # Errors
+/// As [`hunt`].
+pub async fn hunt_with(
+    target: &Target,
+    server: &Server,
+    app_role: Option<&str>,
+    config: &Config,
+    options: &Options,
+) -> Result<HuntReport, HuntError> {
+    let [probes_end, search_ends, fixes_end] = options.deadlines();
     let applied = apply(target, server).await?;
-    let connect = || async {
-        let connection = PgConnection::connect_with(&server.admin(&applied.database)).await;
-        connection.map_err(HuntError::database("connect to the new database"))
-    };
-    let mut connection = connect().await?;
+    let mut connection = connect(server, &applied.database).await?;
     let audited = audit(&mut connection, app_role.or(config.app_role.as_deref())).await?;
     let app = AppRole {
         name: audited.app_role.clone(),
         acts_as: audited.acts_as.clone(),
         candidates: audited.app_role_candidates.clone(),
     };
+    let role = app.name.as_str();
     let catalogue = Catalogue::read(&mut connection, &app).await?;
-    let names = [config.tenant_columns.clone(), tenant_columns(&mut connection).await?].concat();
-    let tenancy = Tenancy::of(&catalogue, names);
+    let usual_columns = tenant_columns(&mut connection).await?;
+    let tenancy = Tenancy::of(&catalogue, [config.tenant_columns.clone(), usual_columns.clone()].concat());
     let mut seeded = seed(&mut connection, &catalogue, &tenancy).await?;
-    let setup = config.tenants.a.setup.iter().chain(&config.tenants.b.setup).cloned();
-    for statement in setup.chain(refresh(&catalogue)) {
+    let setup: Vec<String> = config.tenants.a.setup.iter().chain(&config.tenants.b.setup).cloned().collect();
+    for statement in setup.iter().cloned().chain(refresh(&catalogue)) {
         run(&mut connection, statement.clone())
             .await
             .map_err(|error| HuntError::Input(format!("cannot run `{statement}`: {}", said(&error))))?;
     }
     let context = context::discover(&mut connection, &catalogue, &mut seeded, &app, config).await?;
-    let role_is_exempt = audited.findings.iter().any(|finding| finding.mode == "F05");
-    let mut hunter = Hunter {
-        connection,
-        fresh: connect().await?,
-        catalogue,
-        tenancy,
-        seeded,
-        role: app.name,
-        role_is_exempt,
-        cells: Vec::new(),
-        confirmed: BTreeMap::new(),
+    connection.close().await.map_err(HuntError::database("leave the database"))?;
+    let clone = clone_of(server, &applied.database, "search").await?;
+    let fix_clone = clone_of(server, &applied.database, "fix").await?;
+
+    let defaults = login_defaults(server, role).await?;
+    let setup = [setup, as_at_login(role, &defaults)].concat();
+
+    let known = Known {
+        catalogue: &catalogue,
+        tenancy: &tenancy,
+        seeded: &seeded,
+        context: &context,
+        audited: &audited.findings,
+        role,
+        setup: &setup,
     };
-    hunter.probe_all(&context).await?;
-    let findings = hunter.findings(audited.findings);
-    let coverage = Coverage::of(hunter.cells);
-    let columns = hunter.tenancy.columns.iter().filter_map(|name| {
-        let holds = |id: &&i64| hunter.catalogue.relations[*id].columns.iter().any(|column| column.name == *name);
+    let connect_as_login = || async {
+        let options = server.admin(&applied.database).options(defaults.clone());
+        let connection = PgConnection::connect_with(&options).await;
+        connection.map_err(HuntError::database("connect to the new database"))
+    };
+    let (connection, fresh) = (connect_as_login().await?, connect_as_login().await?);
+    let mut hunter = Hunter::new(known, connection, fresh, probes_end);
+    hunter.probe_all().await?;
+    hunter.pooled(&server.admin(&applied.database)).await?;
+    let tables = catalogue.relations.iter().filter(|(id, _)| seeded.row(**id, Tenant::B).is_some());
+    let tables: Vec<(i64, &Relation)> = tables.map(|(id, relation)| (*id, relation)).collect();
+    let ground =
+        Ground { catalogue: &catalogue, seeded: &seeded, context: &context, role, setup: &setup, tables: &tables };
+    let lines = [line(server, &clone).await?, line(server, &clone).await?];
+    let searcher = Searcher::new(ground, lines, options.seed);
+    let (search, violations) = searcher.search(options.sequences, search_ends).await?;
+    for violation in &violations {
+        hunter.searched(violation);
+    }
+    let heard = match catalogue.objects.channels.is_empty() {
+        true => vec![],
+        false => listen(server.admin(&clone), &catalogue, &seeded, &context, role).await?,
+    };
+    let overheard = hunter.overheard(&heard);
+    let Hunter { found, cells, working, notices, .. } = hunter;
+
+    let schema = Schema { catalogue: &catalogue, tenancy: &tenancy, seeded: &seeded, context: &context, app: &app };
+    let reads = working.values().flatten().filter(|probe| probe.verb == "SELECT");
+    let protected = |object: &str| catalogue.relations.values().any(|table| table.name == object && table.row_security);
+    let reads = reads.filter(|probe| protected(&probe.object)).take(CONTROL_TABLES).cloned().collect();
+    let mut prover = Prover::new(schema, reads, server.admin(&fix_clone), &notices).await?;
+    let mut findings = prove(&mut prover, found, audited.findings.clone(), &usual_columns, fixes_end).await?;
+
+    findings.splice(0..0, overheard);
+    findings.sort_by(|a, b| (a.severity, a.status as u8, &a.object).cmp(&(b.severity, b.status as u8, &b.object)));
+
+    let coverage = Coverage::of(cells);
+    let columns = tenancy.columns.iter().filter_map(|name| {
+        let holds = |id: &&i64| catalogue.relations[*id].columns.iter().any(|column| column.name == *name);
         let tables: Vec<String> =
-            hunter.tenancy.owned.iter().filter(holds).map(|id| hunter.catalogue.relations[id].name.clone()).collect();
+            tenancy.owned.iter().filter(holds).map(|id| catalogue.relations[id].name.clone()).collect();
         (!tables.is_empty()).then(|| (name.clone(), tables))
     });
     let discovered = Discovered {
-        app_role: audited.app_role,
-        acts_as: audited.acts_as,
-        app_role_candidates: audited.app_role_candidates,
+        app_role: audited.app_role.clone(),
+        acts_as: audited.acts_as.clone(),
+        app_role_candidates: audited.app_role_candidates.clone(),
         context: context.described.clone(),
-        settings: hunter.catalogue.settings.clone(),
-        tenant_table: tenant_table(&hunter.catalogue, &hunter.tenancy),
+        settings: catalogue.settings.clone(),
+        tenant_table: tenant_table(&catalogue, &tenancy),
         tenant_columns: columns.collect(),
         created_roles: applied.created_roles,
         control_visible: context.visible.0,
         control_tables: context.visible.1,
     };
     let bound = bound(&coverage);
-    Ok(HuntReport { schema_version: 1, discovered, coverage, bound, findings })
+    let mut report = HuntReport { schema_version: 1, discovered, coverage, bound, search, price: None, findings };
+    price(&mut report, &config.business, &options.assumptions);
+    Ok(report)
+}
+
+/// Looks for fixes of confirmed findings, and of static ones about what no probe has confirmed.
+async fn prove(
+    prover: &mut Prover<'_>,
+    found: Vec<Found>,
+    audited: Vec<Finding>,
+    tenant_columns: &[String],
+    deadline: Instant,
+) -> Result<Vec<Finding>, HuntError> {
+    let mut findings = Vec::new();
+    for mut found in found {
+        match Instant::now() < deadline {
+            true => prover.prove(&mut found).await?,
+            false => untried(&mut found.finding),
+        }
+        findings.push(found.finding);
+    }
+    for mut finding in audited {
+        let is_confirmed = |other: &Finding| {
+            other.status == Status::Confirmed && (&other.mode, &other.object) == (&finding.mode, &finding.object)
+        };
+        if findings.iter().any(is_confirmed) {
+            continue;
+        }
+        match Instant::now() < deadline {
+            true => prover.prove_static(&mut finding, tenant_columns).await?,
+            false => untried(&mut finding),
+        }
+        findings.push(finding);
+    }
+    Ok(findings)
+}
+
+fn untried(finding: &mut Finding) {
+    finding.fix_status = FixStatus::Unproven;
+    finding.fix_note = "no fix proven: the budget is used up".to_owned();
+}
+
+async fn connect(server: &Server, database: &str) -> Result<PgConnection, HuntError> {
+    // A function of the schema may take for ever.
+    let options = server.admin(database).options([("statement_timeout", "30s")]);
+    PgConnection::connect_with(&options).await.map_err(HuntError::database("connect to the new database"))
+}
+
+/// A connection of the search. Its other one may hold the lock that it waits for.
+async fn line(server: &Server, database: &str) -> Result<PgConnection, HuntError> {
+    let settings = [("statement_timeout", "5s"), ("lock_timeout", "50ms"), ("plan_cache_mode", "force_generic_plan")];
+    let options = server.admin(database).options(settings);
+    PgConnection::connect_with(&options).await.map_err(HuntError::database("connect to the clone"))
+}
+
+/// Settings with which a role's own sessions begin: name, value. Only those that a schema can have made up, with a dot:
+/// the server's own need rights, or say how it works.
+const LOGIN_DEFAULTS: &str = "SELECT split_part(x, '=', 1) AS name, substr(x, strpos(x, '=') + 1) AS value \
+                              FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole \
+                              CROSS JOIN unnest(s.setconfig) x \
+                              WHERE s.setdatabase = 0 AND split_part(x, '=', 1) LIKE '%.%' AND r.rolname = ";
+
+/// The probes' sessions are the administrator's, so they are told what the role's would begin with.
+async fn login_defaults(server: &Server, role: &str) -> Result<Vec<(String, String)>, HuntError> {
+    let mut admin = connect(server, "postgres").await?;
+    let query = format!("{LOGIN_DEFAULTS}{}", literal(role));
+    let found = sqlx::query_as(AssertSqlSafe(query)).fetch_all(&mut admin).await;
+    found.map_err(HuntError::database("read the role's defaults"))
+}
+
+/// The same for a reproducer, as the role's defaults are when it runs.
+fn as_at_login(role: &str, defaults: &[(String, String)]) -> Vec<String> {
+    let statement = format!(
+        "DO $hunt$ BEGIN PERFORM set_config(name, value, true) FROM ({LOGIN_DEFAULTS}{}) AS d; END $hunt$",
+        literal(role)
+    );
+    defaults.first().map(|_| statement).into_iter().collect()
+}
+
+/// A copy of a database that nobody is connected to.
+async fn clone_of(server: &Server, database: &str, purpose: &str) -> Result<String, HuntError> {
+    let mut admin = connect(server, "postgres").await?;
+    let name = format!("{database}_{purpose}");
+    let deadline = Instant::now() + CLONE_LIMIT;
+    loop {
+        let Err(error) = run(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {database}")).await else {
+            return Ok(name);
+        };
+        let in_use = error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55006");
+        if !in_use || Instant::now() > deadline {
+            return Err(HuntError::Database { what: "clone the database", source: error });
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// The table that most tenant columns refer to.
@@ -102,142 +278,4 @@ fn tenant_table(catalogue: &Catalogue, tenancy: &Tenancy) -> Option<String> {
     }
     let (id, _) = referred.into_iter().max_by_key(|(_, count)| *count)?;
     catalogue.relations.get(&id).map(|relation| relation.name.clone())
-}
-
-struct Hunter {
-    connection: PgConnection,
-    /// Never knows a tenant.
-    fresh: PgConnection,
-    catalogue: Catalogue,
-    tenancy: Tenancy,
-    seeded: Seeded,
-    role: String,
-    role_is_exempt: bool,
-    cells: Vec<Cell>,
-    /// The first finding per object, verb and mode.
-    confirmed: BTreeMap<(String, &'static str, &'static str), Finding>,
-}
-
-impl Hunter {
-    async fn probe_all(&mut self, context: &Context) -> Result<(), HuntError> {
-        let states = states(context, &self.catalogue);
-        let ids: Vec<i64> = self.catalogue.relations.keys().copied().collect();
-        for id in ids {
-            let kind = self.catalogue.relations[&id].kind;
-            let is_table = matches!(kind, Kind::Table | Kind::Child | Kind::Partition);
-            if is_table && !self.tenancy.owned.contains(&id) {
-                continue;
-            }
-            self.reads(id, &states).await?;
-            for (attack, control) in writes(&self.catalogue, &self.seeded, id, &states[0], self.role_is_exempt) {
-                let works = self.run(&control).await?;
-                let outcome = match works.rows.iter().any(|(_, own)| *own) {
-                    true => Control::Works,
-                    false => Control::Fails(reason(&works, "A cannot do it to its own row either")),
-                };
-                self.attack(attack, &outcome).await?;
-            }
-        }
-        for call in calls(&self.catalogue, &states[0]) {
-            self.attack(call, &Control::Works).await?;
-        }
-        Ok(())
-    }
-
-    /// Reads a relation in every state. Whatever the state: A must see its own row where it should.
-    async fn reads(&mut self, id: i64, states: &[State]) -> Result<(), HuntError> {
-        let relation = &self.catalogue.relations[&id];
-        let Some(own) = read(relation, &states[0], self.role_is_exempt) else { return Ok(()) };
-        let not_seeded = self.seeded.failed.get(&id).cloned();
-        let seen = self.run(&own).await?;
-        let control = match (not_seeded, seen.rows.iter().any(|(row, _)| Tenant::A.is_in(row))) {
-            (Some(why), _) => Control::Fails(why),
-            (None, true) => Control::Works,
-            (None, false) => Control::Fails(reason(&seen, "A does not see its own row")),
-        };
-        for state in states {
-            let relation = &self.catalogue.relations[&id];
-            if let Some(probe) = read(relation, state, self.role_is_exempt) {
-                self.attack(probe, &control).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn run(&mut self, probe: &Probe) -> Result<Seen, HuntError> {
-        let connection = if probe.fresh { &mut self.fresh } else { &mut self.connection };
-        probe.run(connection, &self.role).await
-    }
-
-    /// Runs a probe and keeps its cell, and a finding if something foreign came back.
-    async fn attack(&mut self, probe: Probe, control: &Control) -> Result<(), HuntError> {
-        let seen = self.run(&probe).await?;
-        let foreign = seen.rows.iter().find(|(_, foreign)| *foreign).map(|(row, _)| row.clone());
-        // A refusal in a call of a function may be about its arguments and not about the tenant.
-        let refused_call = probe.verb == "CALL" && seen.error.is_some();
-        let (outcome, why) = match (&foreign, control) {
-            (Some(_), _) => (Outcome::Leaking, None),
-            (None, Control::Fails(why)) => (Outcome::NotTested, Some(why.clone())),
-            (None, Control::Works) if refused_call => (Outcome::NotTested, Some(reason(&seen, ""))),
-            (None, Control::Works) => match &seen.error {
-                Some(error) if probe.attack.is_some() && !is_refusal(error) => (Outcome::NotTested, Some(said(error))),
-                _ => (Outcome::Isolated, None),
-            },
-        };
-        let (object, verb) = (probe.object.clone(), probe.verb.to_owned());
-        self.cells.push(Cell { object, verb, context_state: probe.state.clone(), outcome, reason: why });
-        let Some(row) = foreign else { return Ok(()) };
-        // What leaks to every tenant says nothing new in another state.
-        let known = self.confirmed.keys().any(|(object, verb, _)| *object == probe.object && *verb == probe.verb);
-        if !known {
-            let finding = self.finding(&probe, &row);
-            self.confirmed.insert((probe.object.clone(), probe.verb, probe.mode), finding);
-        }
-        Ok(())
-    }
-
-    fn finding(&self, probe: &Probe, row: &str) -> Finding {
-        let (severity, title) = match probe.verb {
-            "SELECT" => (Severity::Leak, "another tenant's row can be read"),
-            "CALL" => (Severity::Leak, "a function gives another tenant's row"),
-            "INSERT" => (Severity::Write, "a row can be inserted for another tenant"),
-            "UPDATE" => (Severity::Write, "another tenant's row can be changed"),
-            "DELETE" | "TRUNCATE" => (Severity::Write, "another tenant's row can be deleted"),
-            _ => (Severity::Write, "a row can be moved to another tenant"),
-        };
-        let mut finding = Finding::new(probe.mode, severity, Status::Confirmed, &probe.object, title)
-            .evidence(row.chars().take(EVIDENCE).collect::<String>());
-        finding.verb = Some(probe.verb.to_owned());
-        finding.context_state = Some(probe.state.clone());
-        finding.reproducer_sql = script(&finding, probe, &self.catalogue, &self.seeded, &self.role);
-        finding
-    }
-
-    /// Confirmed findings, and static ones about what no probe has confirmed. The static rule knows the fix.
-    fn findings(&self, audited: Vec<Finding>) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self.confirmed.values().cloned().collect();
-        for finding in &mut findings {
-            let same =
-                audited.iter().find(|other| other.object == finding.object && other.severity == finding.severity);
-            finding.fix = same.map_or_else(String::new, |same| same.fix.clone());
-        }
-        findings.extend(audited);
-        findings.sort_by(|a, b| (a.severity, a.status as u8, &a.object).cmp(&(b.severity, b.status as u8, &b.object)));
-        findings
-    }
-}
-
-/// Whether the same works on A's own row: without that, silence proves nothing.
-enum Control {
-    Works,
-    Fails(String),
-}
-
-fn reason(seen: &Seen, otherwise: &str) -> String {
-    seen.error.as_ref().map_or_else(|| otherwise.to_owned(), |error| format!("{otherwise}: {}", said(error)))
-}
-
-/// Insufficient privilege is how row security refuses a write.
-fn is_refusal(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("42501")
 }

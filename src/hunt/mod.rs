@@ -12,21 +12,26 @@ mod error;
 mod finding;
 #[expect(clippy::module_inception, reason = "the room's main function has a file of its own")]
 mod hunt;
+mod hunter;
 mod input;
+mod pooler;
 mod probe;
 mod prove;
 mod report;
 mod rules;
+mod search;
 mod seeding;
 
 pub use audit::{Audit, audit};
 pub use error::HuntError;
-pub use finding::{Finding, Severity, Status};
-pub use hunt::hunt;
+pub use finding::{Finding, FixStatus, Severity, Status};
+pub use hunt::{Options, hunt, hunt_with};
 pub use input::{
-    Accepted, Applied, Baseline, Config, ContextConfig, Target, TenantConfig, TenantsConfig, apply, open_read_only,
+    Accepted, Applied, Baseline, BusinessConfig, Config, ContextConfig, Target, TenantConfig, TenantsConfig, apply,
+    open_read_only,
 };
 pub use report::{
-    Bound, Cell, Coverage, Discovered, HuntReport, HuntVerdict, NotTested, Outcome, config_schema, grid, json,
-    json_schema, junit, markdown, sarif, terminal,
+    Bound, Cell, Coverage, Discovered, HuntPrice, HuntReport, HuntVerdict, NotTested, Outcome, config_schema, grid,
+    json, json_schema, junit, markdown, sarif, terminal,
 };
+pub use search::{Search, Sequence};

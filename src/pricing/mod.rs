@@ -5,6 +5,7 @@
 //! repaired. What customers and vendor lose are two lines that are never added. Findings with one cause are one loss.
 //! Prices are typical costs (models at the most plausible values), not expectations over a year.
 
+mod exposure;
 mod fix;
 mod model;
 mod price;
@@ -17,8 +18,12 @@ mod year;
 #[cfg(test)]
 mod tests;
 
+pub use exposure::{EXPOSURE_MODEL, exposure};
 pub use fix::{FixReturn, FixedKind, Investment, fix_return};
 pub use price::price;
 pub use priced::*;
 pub use worst_case::{WorstCase, worst_case};
-pub use year::{AssumptionUsed, CurvePoint, Defence, LossLine, ScenarioPrice, Year, YearLine, YearRisk, year};
+pub use year::{
+    AssumptionUsed, BestDefence, CurvePoint, Defence, LossLine, ModelPrice, ScenarioPrice, YEARS, Year, YearLine,
+    YearRisk, year,
+};

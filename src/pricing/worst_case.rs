@@ -75,7 +75,8 @@ fn can_expose(scenario: &Scenario) -> bool {
         | Defect::AsyncCommit
         | Defect::AckWithoutCommit
         | Defect::BlindRetry
-        | Defect::KeptStatements => false,
+        | Defect::KeptStatements
+        | Defect::KeylessRetry => false,
         Defect::SessionSet
         | Defect::SetOutsideTransaction
         | Defect::SwallowedReset
@@ -98,8 +99,10 @@ fn can_stop(scenario: &Scenario) -> bool {
 }
 
 fn spoils_writes(scenario: &Scenario) -> bool {
-    let spoils =
-        |defect: &Defect| matches!(defect, Defect::AsyncCommit | Defect::AckWithoutCommit | Defect::BlindRetry);
+    let spoils = |defect: &Defect| {
+        use Defect::{AckWithoutCommit, AsyncCommit, BlindRetry, KeylessRetry};
+        matches!(defect, AsyncCommit | AckWithoutCommit | BlindRetry | KeylessRetry)
+    };
     let on_the_wire = |fault: &FaultAction| {
         use OnStatement::{CutAfterReply, CutBefore, Duplicate, Reorder, Swallow};
         let verbs =

@@ -90,7 +90,8 @@ async fn run_provisioned(
     }));
     let directory = Arc::new(Directory::of(roster));
     let rows = scenario.fleet.rows_per_tenant;
-    let executor = Arc::new(Executor::new(tenancy, directory, recorder, Instant::now(), scenario.load.timeout, rows));
+    let executor = Executor::new(tenancy, directory, recorder, Instant::now(), scenario.load.timeout, rows);
+    let executor = Arc::new(executor.retrying(scenario.load.retries));
     let inject_from = scenario.phases.baseline;
     let (send_alert, catalogue_alerts) = mpsc::unbounded_channel();
     let check = match tenancy_watches(scenario) {

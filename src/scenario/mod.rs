@@ -24,6 +24,7 @@ pub use files::load;
 pub use model::*;
 pub use operator_fault::OperatorFault;
 pub use places::PROVIDERS;
+pub(crate) use quantity::length;
 pub use reference::{fault_names, reference};
 pub use schema::json_schema;
 pub use server_fault::ServerFault;

@@ -201,6 +201,8 @@ pub struct Load {
     pub timeout: Duration,
     /// Requests in flight at most; an arrival beyond that is dropped and counted.
     pub max_in_flight: u32,
+    /// How often a client sends a write again whose connection was lost before it was acknowledged.
+    pub retries: u32,
 }
 
 /// How requests arrive.
@@ -341,6 +343,21 @@ pub enum FaultAction {
     Operator(OperatorFault),
     /// `server.*`: the server itself goes wrong.
     Server(ServerFault),
+}
+
+impl Fault {
+    /// Whether it takes the tenant context from transactions, or strikes beside the statement that sets it.
+    pub fn is_about_context(&self) -> bool {
+        use StatementKind::{Begin, Context};
+        match &self.action {
+            FaultAction::ContextDrop { .. } => true,
+            FaultAction::Wire(WireFault::DropContext) => true,
+            FaultAction::Wire(fault) if fault.touches_statements() => {
+                self.when.statement == Some(Context) || matches!(self.when.after, Some(Begin | Context))
+            }
+            _ => false,
+        }
+    }
 }
 
 impl FaultAction {

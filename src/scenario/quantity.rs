@@ -39,6 +39,14 @@ pub(super) fn written(text: &str) -> Option<Written<'_>> {
     (sound && number.is_finite()).then_some(Written { number, unit: unit.trim() })
 }
 
+/// A length of time of an option, or what is wrong with it and what to write.
+pub(crate) fn length(text: &str) -> Result<Duration, String> {
+    time(text).map_err(|wrong| match wrong.help {
+        Some(help) => format!("{}: {help}", wrong.message),
+        None => wrong.message,
+    })
+}
+
 /// A length of time.
 pub(super) fn time(text: &str) -> Result<Duration, Wrong> {
     let unknown = |number: &str| {

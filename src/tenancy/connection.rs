@@ -4,6 +4,7 @@
 //! transaction has three in all, so that ping would cost a third of the throughput (`benches/load_generator/`).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -19,6 +20,8 @@ use super::error::TenancyError;
 pub struct TenantConnection {
     /// The connection.
     pub pg: PgConnection,
+    /// Its number, unique within the runtime.
+    pub number: u64,
     /// The server process behind it; behind a pooler the one that answered last.
     pub backend_pid: i32,
     /// The tenant that it served last.
@@ -65,6 +68,12 @@ pub struct Connector {
     options: ArcSwap<PgConnectOptions>,
     statement_timeout: Duration,
     behind: Behind,
+    opened: AtomicU64,
+}
+
+/// The `application_name` of a connection, by which the server and whatever stands before it know it.
+pub fn client_name(number: u64) -> String {
+    format!("tenant-chaos application {number}")
 }
 
 impl Connector {
@@ -72,7 +81,13 @@ impl Connector {
     /// pooler refuses such a setting, so behind one it must be the role's.
     pub fn new(options: PgConnectOptions, statement_timeout: Duration, behind: Behind) -> Self {
         let options = ArcSwap::from_pointee(as_application(options, statement_timeout, behind));
-        Self { options, statement_timeout, behind }
+        Self { options, statement_timeout, behind, opened: AtomicU64::new(0) }
+    }
+
+    /// Numbers its connections from here on, so that two pools of a runtime share no number.
+    pub(super) fn numbered_from(mut self, first: u64) -> Self {
+        self.opened = AtomicU64::new(first);
+        self
     }
 
     /// Opens connections elsewhere from now on. Those that are open stay where they are.
@@ -82,11 +97,13 @@ impl Connector {
 
     /// Opens one connection.
     pub async fn connect(&self) -> Result<TenantConnection, sqlx::Error> {
-        let mut pg = PgConnection::connect_with(&self.options.load()).await?;
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let options = PgConnectOptions::clone(&self.options.load()).application_name(&client_name(number));
+        let mut pg = PgConnection::connect_with(&options).await?;
         // In one message, so that behind a pooler one server process answers all of it.
         let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(&mut pg).await?;
         let backend_pid = row.try_get_unchecked::<&str, _>(0)?.parse().unwrap_or_default();
-        Ok(TenantConnection { pg, backend_pid, previous: None, tainted: None, broken: false })
+        Ok(TenantConnection { pg, number, backend_pid, previous: None, tainted: None, broken: false })
     }
 }
 

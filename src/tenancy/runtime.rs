@@ -15,6 +15,9 @@ use super::monitor::Monitor;
 use super::transaction::{Opening, TenantTransaction};
 use crate::scenario::{Defect, Layer, Operation, PoolSpec, Tier};
 
+/// Connections to the replica are numbered from here on.
+const READS_FROM: u64 = 1 << 32;
+
 /// What a runtime is made of.
 #[derive(Debug, Clone)]
 pub struct TenancyOptions {
@@ -58,7 +61,7 @@ impl Tenancy {
         let connector = Connector::new(connect, statement_timeout, behind);
         let pool = TenantPool::new(connector, spec.size, spec.acquire_timeout)?;
         let reads = replica.map(|replica| {
-            let connector = Connector::new(replica, statement_timeout, Behind::Server);
+            let connector = Connector::new(replica, statement_timeout, Behind::Server).numbered_from(READS_FROM);
             TenantPool::new(connector, spec.size, spec.acquire_timeout)
         });
         let reads = reads.transpose()?;

@@ -30,6 +30,8 @@ pub(crate) struct Row {
     pub(crate) milliseconds: u128,
     /// Why it was not planted.
     pub(crate) not_planted: Option<&'static str>,
+    /// What ended the hunt.
+    pub(crate) trouble: Option<String>,
 }
 
 /// The unmodified schemas' hunts.
@@ -81,7 +83,18 @@ async fn worker(
     loop {
         let next = queue.lock().unwrap().pop_front();
         let Some((place, (style, plant))) = next else { break };
-        rows.push((place, one(&server, style, plant, &clean[style.name]).await));
+        let row = one(&server, style, plant, &clean[style.name]).await;
+        println!(
+            "{:9} {} {:24} {:40} {:?} {} ms {}",
+            row.schema,
+            row.mode,
+            row.by_rule.as_deref().or(row.not_planted).unwrap_or("–"),
+            row.by_probe.as_deref().unwrap_or("–"),
+            row.steps,
+            row.milliseconds,
+            row.trouble.as_deref().unwrap_or_default()
+        );
+        rows.push((place, row));
     }
     server.stop().await.unwrap();
     rows
@@ -97,6 +110,7 @@ async fn one(server: &Server, style: &'static Style, plant: &'static Plant, clea
         steps: None,
         milliseconds: 0,
         not_planted: None,
+        trouble: None,
     };
     let (sql, config) = match plant.of(style) {
         Planted::Sql(sql) => (Some(sql), Config::default()),
@@ -108,7 +122,10 @@ async fn one(server: &Server, style: &'static Style, plant: &'static Plant, clea
     let report = hunt(&target, server, Some(style.login), &config).await;
     row.milliseconds = began.elapsed().as_millis();
     tidy(server, style).await;
-    let report = report.unwrap_or_else(|error| panic!("{} on {}: {error}", plant.mode, style.name));
+    let report = match report {
+        Ok(report) => report,
+        Err(error) => return Row { trouble: Some(format!("{error}: {error:?}")), ..row },
+    };
     let is_new = |finding: &&Finding| !clean.findings.iter().any(|old| old.fingerprint == finding.fingerprint);
     let best = |status: Status| {
         let found = report.findings.iter().filter(|finding| finding.status == status).filter(is_new);

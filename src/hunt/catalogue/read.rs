@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Row};
 
+use super::objects::Objects;
 use super::roles::{self, AppRole};
 use crate::hunt::error::HuntError;
 
@@ -16,6 +17,11 @@ pub(in crate::hunt) struct Relation {
     pub(in crate::hunt) kind: Kind,
     pub(in crate::hunt) row_security: bool,
     pub(in crate::hunt) policies: bool,
+    pub(in crate::hunt) partitioned: bool,
+    /// Literals of its partitions' bounds.
+    pub(in crate::hunt) partition_bounds: Vec<String>,
+    /// Whether a view asks with the rights of whoever asks it.
+    pub(in crate::hunt) invoker: bool,
     pub(in crate::hunt) deletable: bool,
     pub(in crate::hunt) truncatable: bool,
     pub(in crate::hunt) columns: Vec<Column>,
@@ -46,6 +52,10 @@ pub(in crate::hunt) struct Column {
     pub(in crate::hunt) name: String,
     /// The type below domains, without length.
     pub(in crate::hunt) base_type: String,
+    /// The type as it was declared.
+    pub(in crate::hunt) full_type: String,
+    /// Literals of the checks of its domain.
+    pub(in crate::hunt) domain_literals: Vec<String>,
     pub(in crate::hunt) length: Option<i32>,
     pub(in crate::hunt) labels: Vec<String>,
     pub(in crate::hunt) generated: bool,
@@ -57,6 +67,9 @@ pub(in crate::hunt) struct Column {
 
 #[derive(Debug)]
 pub(in crate::hunt) struct ForeignKey {
+    pub(in crate::hunt) name: String,
+    /// `ON DELETE CASCADE` and the like, as Postgres prints them.
+    pub(in crate::hunt) actions: String,
     pub(in crate::hunt) columns: Vec<String>,
     pub(in crate::hunt) parent: i64,
     pub(in crate::hunt) parent_columns: Vec<String>,
@@ -76,6 +89,10 @@ pub(in crate::hunt) struct Function {
     pub(in crate::hunt) signature: String,
     pub(in crate::hunt) name: String,
     pub(in crate::hunt) arguments: Vec<String>,
+    /// Whether it has its owner's rights.
+    pub(in crate::hunt) definer: bool,
+    /// Whether it makes temporary tables that outlive the transaction.
+    pub(in crate::hunt) makes_temporary: bool,
 }
 
 /// By object id, so that foreign keys can follow.
@@ -87,8 +104,13 @@ pub(in crate::hunt) struct Catalogue {
     pub(in crate::hunt) settings: Vec<String>,
     /// Keys that they take out of JSON settings.
     pub(in crate::hunt) claims: Vec<String>,
+    /// Claims inside of claims: (outer, inner).
+    pub(in crate::hunt) inner_claims: Vec<(String, String)>,
+    /// Values that policies and functions compare a setting with.
+    pub(in crate::hunt) flag_values: Vec<String>,
     /// Roles that the application's role may become.
     pub(in crate::hunt) roles: Vec<String>,
+    pub(in crate::hunt) objects: Objects,
     /// Whether policies compare roles.
     pub(in crate::hunt) by_role: bool,
 }
@@ -97,7 +119,12 @@ const RELATIONS: &str = "
     SELECT c.oid::int8, c.oid::regclass::text, c.relkind::text, c.relispartition,
            EXISTS (SELECT FROM pg_inherits WHERE inhrelid = c.oid), c.relrowsecurity,
            EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid),
-           has_table_privilege($1, c.oid, 'DELETE'), has_table_privilege($1, c.oid, 'TRUNCATE')
+           has_table_privilege($1, c.oid, 'DELETE'), has_table_privilege($1, c.oid, 'TRUNCATE'),
+           coalesce((SELECT option_value::bool FROM pg_options_to_table(c.reloptions)
+                     WHERE option_name = 'security_invoker'), false),
+           ARRAY(SELECT coalesce(m[1], m[2]) FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid,
+                 LATERAL regexp_matches(pg_get_expr(p.relpartbound, p.oid), '''([^'']*)''|(\\d+)', 'g') m
+                 WHERE i.inhparent = c.oid)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
@@ -112,11 +139,14 @@ const COLUMNS: &str = "
     )
     SELECT a.attrelid::int8, a.attname::text, format_type(b.typ, NULL), nullif(b.mod, -1) - 4,
            ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = b.typ ORDER BY e.enumsortorder),
-           a.attgenerated <> '', EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisunique
+           a.attgenerated <> '', EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND (i.indisunique OR i.indisexclusion)
                                          AND a.attnum = ANY (i.indkey)),
            has_column_privilege($1, a.attrelid, a.attnum, 'SELECT'),
            has_column_privilege($1, a.attrelid, a.attnum, 'INSERT'),
-           has_column_privilege($1, a.attrelid, a.attnum, 'UPDATE') AND a.attidentity <> 'a'
+           has_column_privilege($1, a.attrelid, a.attnum, 'UPDATE') AND a.attidentity <> 'a',
+           format_type(a.atttypid, a.atttypmod),
+           ARRAY(SELECT m[1] FROM pg_constraint d, LATERAL regexp_matches(pg_get_constraintdef(d.oid), '''([^'']*)''', 'g') m
+                 WHERE d.contypid = a.atttypid)
     FROM pg_attribute a JOIN base b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
     JOIN pg_type t ON t.oid = b.typ AND t.typtype <> 'd' JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -132,17 +162,28 @@ const CONSTRAINTS: &str = "
            ARRAY(SELECT m[1] FROM regexp_matches(pg_get_constraintdef(con.oid), '''([^'']*)''|(\\d+)', 'g') m
                  WHERE m[1] IS NOT NULL
                  UNION ALL SELECT m[2] FROM regexp_matches(pg_get_constraintdef(con.oid), '''([^'']*)''|(\\d+)', 'g') m
-                 WHERE m[2] IS NOT NULL)
+                 WHERE m[2] IS NOT NULL),
+           coalesce(substring(pg_get_constraintdef(con.oid) FROM '\\) ((?:MATCH|ON|DEFERRABLE|INITIALLY).*)$'), '')
     FROM pg_constraint con WHERE con.contype IN ('f', 'c') AND con.conrelid <> 0 ORDER BY con.oid";
 
 const FUNCTIONS: &str = "
     SELECT p.oid::regprocedure::text, p.oid::regproc::text,
-           ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, at) ORDER BY at)
+           ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, at) ORDER BY at),
+           p.prosrc ~* 'CREATE\\s+(GLOBAL\\s+|LOCAL\\s+)?TEMP' AND p.prosrc !~* 'ON\\s+COMMIT\\s+DROP', p.prosecdef
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' AND p.prokind = 'f'
       AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
       AND has_function_privilege($1, p.oid, 'EXECUTE') AND has_schema_privilege($1, n.oid, 'USAGE') ORDER BY 1";
+
+/// Text of policies, and of every function of the schema.
+const SAID: &str = "
+    WITH text AS (
+        SELECT concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) AS s FROM pg_policy
+        UNION ALL SELECT p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+        WHERE n.nspname !~ '^(pg_|information_schema)'
+          AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+    )";
 
 /// Text of policies, and of the functions of the schema that they call, transitively.
 pub(in crate::hunt) const TEXTS: &str = "
@@ -178,6 +219,9 @@ impl Catalogue {
                 policies: row.get(6),
                 deletable: row.get(7),
                 truncatable: row.get(8),
+                partitioned: row.get::<&str, _>(2) == "p",
+                invoker: row.get(9),
+                partition_bounds: row.get(10),
                 columns: Vec::new(),
                 foreign_keys: Vec::new(),
                 checks: Vec::new(),
@@ -196,12 +240,16 @@ impl Catalogue {
                 readable: row.get(7),
                 insertable: row.get(8),
                 updatable: row.get(9),
+                full_type: row.get(10),
+                domain_literals: row.get(11),
             });
         }
         for row in sqlx::query(CONSTRAINTS).fetch_all(&mut *connection).await.map_err(failed())? {
             let Some(relation) = relations.get_mut(&row.get::<i64, _>(0)) else { continue };
             match row.get::<&str, _>(1) {
                 "f" => relation.foreign_keys.push(ForeignKey {
+                    name: row.get(2),
+                    actions: row.get(7),
                     columns: row.get(4),
                     parent: row.get(3),
                     parent_columns: row.get(5),
@@ -210,18 +258,32 @@ impl Catalogue {
             }
         }
         let functions = sqlx::query(FUNCTIONS).bind(role).fetch_all(&mut *connection).await.map_err(failed())?;
-        let functions =
-            functions.iter().map(|row| Function { signature: row.get(0), name: row.get(1), arguments: row.get(2) });
+        let functions = functions.iter().map(|row| Function {
+            signature: row.get(0),
+            name: row.get(1),
+            arguments: row.get(2),
+            makes_temporary: row.get(3),
+            definer: row.get(4),
+        });
         let functions = functions.collect();
         let claims =
             "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, '->>?\\s*''(\\w+)''', 'g') m ORDER BY 1";
         let members = "SELECT rolname::text FROM pg_roles WHERE rolname <> $1 AND pg_has_role($1, oid, 'MEMBER') \
                      AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = $1) ORDER BY 1";
+        let values = "SELECT DISTINCT m[1] FROM text, LATERAL regexp_matches(s, \
+                      'current_setting\\([^()]*\\)(?:::\\w+)?\\)?(?:::\\w+)? *= *''([^'']+)''', 'g') m ORDER BY 1 LIMIT 8";
+        let flag_values = texts(connection, values).await?;
         let settings = settings(connection).await?;
         let claims = texts(connection, claims).await?;
+        let inner = sqlx::AssertSqlSafe(format!(
+            "{SAID} SELECT DISTINCT m[1], m[2] FROM text, LATERAL regexp_matches(s, \
+             '->\\s*''(\\w+)''(?:::text)?\\)*\\s*->>?\\s*''(\\w+)''', 'g') m ORDER BY 1, 2"
+        ));
+        let inner_claims = sqlx::query_as(inner).fetch_all(&mut *connection).await.map_err(failed())?;
         let roles = sqlx::query_scalar(members).bind(&app.name).fetch_all(&mut *connection).await.map_err(failed())?;
         let by_role = roles::by_role(connection).await?;
-        Ok(Self { relations, functions, settings, claims, roles, by_role })
+        let objects = Objects::read(connection, app).await?;
+        Ok(Self { relations, functions, settings, claims, inner_claims, flag_values, roles, objects, by_role })
     }
 }
 
@@ -233,6 +295,6 @@ pub(in crate::hunt) async fn settings(connection: &mut PgConnection) -> Result<V
 }
 
 async fn texts(connection: &mut PgConnection, query: &str) -> Result<Vec<String>, HuntError> {
-    let query = sqlx::AssertSqlSafe(format!("{TEXTS} {query}"));
+    let query = sqlx::AssertSqlSafe(format!("{SAID} {query}"));
     sqlx::query_scalar(query).fetch_all(connection).await.map_err(HuntError::database("look for the tenant's context"))
 }

@@ -19,6 +19,26 @@ pub struct Config {
     /// What the two tenants differ in.
     #[serde(default)]
     pub tenants: TenantsConfig,
+    /// The business that confirmed leaks are priced at.
+    #[serde(default)]
+    pub business: BusinessConfig,
+}
+
+/// The business that confirmed leaks are priced at.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BusinessConfig {
+    /// Tenants.
+    pub tenants: u64,
+    /// Records per tenant.
+    pub records_per_tenant: u64,
+}
+
+impl Default for BusinessConfig {
+    /// As a scenario's `[business]`.
+    fn default() -> Self {
+        Self { tenants: 10_000, records_per_tenant: 5_000 }
+    }
 }
 
 /// How a request says who it is.
@@ -60,6 +80,10 @@ impl Config {
     /// The parser's message, with line and column.
     pub fn parse(text: &str) -> Result<Self, String> {
         let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
+        let BusinessConfig { tenants, records_per_tenant } = config.business;
+        if tenants == 0 || records_per_tenant == 0 {
+            return Err("business.tenants and business.records_per_tenant must be 1 or more".to_owned());
+        }
         if let Some(context) = &config.context {
             for (name, tenant) in [("a", &config.tenants.a), ("b", &config.tenants.b)] {
                 let left = context.enter.iter().map(|statement| fill(statement, &tenant.variables));

@@ -6,5 +6,6 @@ mod statements;
 mod target;
 
 pub use baseline::{Accepted, Baseline};
-pub use config::{Config, ContextConfig, TenantConfig, TenantsConfig};
+pub use config::{BusinessConfig, Config, ContextConfig, TenantConfig, TenantsConfig};
+pub(in crate::hunt) use target::without_password;
 pub use target::{Applied, Target, apply, open_read_only};

@@ -56,7 +56,11 @@ pub async fn apply(target: &Target, server: &Server) -> Result<Applied, HuntErro
             let mut live = open_read_only(url).await?;
             roles::copy(&mut live, &mut connection).await?;
             live.close().await.map_err(HuntError::database("leave the database"))?;
-            let dump = dump(url)?;
+            let bin_dir = sqlx::query_scalar("SELECT setting FROM pg_config() WHERE name = 'BINDIR'")
+                .fetch_optional(&mut connection)
+                .await
+                .map_err(HuntError::database("ask the server where its programs are"))?;
+            let dump = dump(url, bin_dir)?;
             apply_text(&mut connection, Path::new("pg_dump --schema-only"), &dump, &mut created_roles).await?;
         }
     }
@@ -147,31 +151,95 @@ fn sql_error(path: &Path, statement: Statement<'_>, error: &sqlx::Error) -> Hunt
     HuntError::Sql { path: path.to_owned(), line, message, statement }
 }
 
-/// The structure of an existing database, as pg_dump prints it.
-fn dump(url: &str) -> Result<String, HuntError> {
-    let program = pg_dump();
-    let output = Command::new(&program)
-        .args(["--schema-only", "--no-password", "--dbname", url])
-        .output()
-        .map_err(|error| HuntError::Input(format!("cannot run {}: {error}; install pg_dump", program.display())))?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            Err(HuntError::Input(format!("pg_dump cannot read the structure of --database-url: {}", said.trim())))
+/// The structure of an existing database, as pg_dump prints it. The password goes through the environment: what is in
+/// the arguments of a process everybody on the machine can read.
+fn dump(url: &str, bin_dir: Option<String>) -> Result<String, HuntError> {
+    let (url, password) = without_password(url);
+    let mut refused = String::new();
+    for program in pg_dumps(bin_dir) {
+        let mut command = Command::new(&program);
+        command.args(["--schema-only", "--no-password", "--dbname", &url]);
+        if let Some(password) = &password {
+            command.env("PGPASSWORD", password);
+        }
+        match command.output() {
+            Ok(output) if output.status.success() => return Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                // An older pg_dump refuses a newer server; another one may not.
+                let is_too_old = said.contains("server version mismatch");
+                refused = format!("pg_dump cannot read the structure of --database-url: {said}");
+                if !is_too_old {
+                    break;
+                }
+            }
+            Err(error) if refused.is_empty() => {
+                refused = format!("cannot run {}: {error}; install pg_dump", program.display());
+            }
+            Err(_) => {}
         }
     }
+    Err(HuntError::Input(refused))
 }
 
-/// The newest pg_dump of the distribution's folders, else the one on PATH.
-fn pg_dump() -> PathBuf {
+/// A URL without its password, and the password: after the user's name, or among the parameters.
+pub(in crate::hunt) fn without_password(url: &str) -> (String, Option<String>) {
+    let (mut url, mut password) = (url.to_owned(), None);
+    let authority = url.find("://").map(|at| at + 3);
+    if let Some(start) = authority {
+        let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
+        if let Some(at) = url[start..end].rfind('@')
+            && let Some(colon) = url[start..start + at].find(':')
+        {
+            password = Some(decoded(&url[start + colon + 1..start + at]));
+            url.replace_range(start + colon..start + at, "");
+        }
+    }
+    if let Some((path, parameters)) = url.clone().split_once('?') {
+        let (given, others): (Vec<&str>, Vec<&str>) =
+            parameters.split('&').partition(|parameter| parameter.starts_with("password="));
+        if let Some((_, value)) = given.first().and_then(|given| given.split_once('=')) {
+            password = Some(decoded(value));
+            url = if others.is_empty() { path.to_owned() } else { format!("{path}?{}", others.join("&")) };
+        }
+    }
+    (url, password)
+}
+
+/// Without percent signs. What is no valid escape stays as it is.
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let (mut plain, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while at < bytes.len() {
+        let escape = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        match (bytes[at], escape.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            (b'%', Some(byte)) => {
+                plain.push(byte);
+                at += 3;
+            }
+            (byte, _) => {
+                plain.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&plain).into_owned()
+}
+
+/// Where pg_dump may be: beside the programs of our own server, in the distribution's folders (the newest first), and
+/// on PATH.
+fn pg_dumps(bin_dir: Option<String>) -> Vec<PathBuf> {
+    let beside = bin_dir.map(|folder| Path::new(&folder).join("pg_dump"));
     let majors = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<(u32, PathBuf)> = majors
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin/pg_dump"))))
-        .filter(|(_, program)| program.is_file())
         .collect();
     found.sort();
-    found.pop().map_or_else(|| PathBuf::from("pg_dump"), |(_, program)| program)
+    let installed = found.into_iter().rev().map(|(_, program)| program);
+    let mut all: Vec<PathBuf> = beside.into_iter().chain(installed).filter(|program| program.is_file()).collect();
+    all.push(PathBuf::from("pg_dump"));
+    all.dedup();
+    all
 }
 
 async fn connect(options: &PgConnectOptions, what: &'static str) -> Result<PgConnection, HuntError> {
@@ -180,4 +248,24 @@ async fn connect(options: &PgConnectOptions, what: &'static str) -> Result<PgCon
 
 async fn run(connection: &mut PgConnection, statement: String) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A password leaves the URL wherever it stands, and nothing else does.
+    #[test]
+    fn passwords_do_not_stay_in_a_url() {
+        for (url, without, password) in [
+            ("postgres://u:p%40%2Fx@h:5432/d?sslmode=disable", "postgres://u@h:5432/d?sslmode=disable", Some("p@/x")),
+            ("postgres://u@h/d", "postgres://u@h/d", None),
+            ("postgres:///d?host=/run&password=a%20b&user=u", "postgres:///d?host=/run&user=u", Some("a b")),
+            ("postgres://h/d?password=x", "postgres://h/d", Some("x")),
+            ("postgres://u:100%@h/d", "postgres://u@h/d", Some("100%")),
+            ("nonsense", "nonsense", None),
+        ] {
+            assert_eq!(without_password(url), (without.to_owned(), password.map(str::to_owned)), "{url}");
+        }
+    }
 }

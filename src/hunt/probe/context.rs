@@ -11,8 +11,14 @@ use crate::hunt::input::config::{Config, fill};
 use crate::hunt::seeding::{Seeded, run};
 use crate::hunt::seeding::{Tenant, literal};
 
+/// The claim that a user may edit with the auth servers that have it.
+const EDITABLE: &str = "user_metadata";
+
 /// Tables on which a candidate is tried.
 const TRIED_ON: usize = 24;
+
+/// A context that no request of tenant A's has: name, failure mode, statements, whether tenant A may be seen.
+pub(in crate::hunt) type Forged = (&'static str, &'static str, Vec<String>, bool);
 
 /// Statements that make a transaction one of a tenant.
 #[derive(Debug, Clone)]
@@ -21,17 +27,33 @@ pub(in crate::hunt) struct Context {
     pub(in crate::hunt) described: String,
     /// The setting, where there is one.
     pub(in crate::hunt) setting: Option<String>,
+    /// That setting and A's value in it, where it is a plain value.
+    pub(in crate::hunt) plain: Option<(String, String)>,
     pub(in crate::hunt) a: Vec<String>,
     pub(in crate::hunt) b: Vec<String>,
     /// Whether the setting holds JSON.
     pub(in crate::hunt) as_claims: bool,
+    /// Whether a tenant is told by a role that the statements take.
+    pub(in crate::hunt) by_role: bool,
+    /// What a client may pretend: name, failure mode, statements, and whether tenant A may then be seen.
+    pub(in crate::hunt) forged: Vec<Forged>,
     /// Tables of which A's own rows came back, of how many.
     pub(in crate::hunt) visible: (usize, usize),
 }
 
 impl Context {
     fn of(described: &str, a: Vec<String>, b: Vec<String>) -> Self {
-        Self { described: described.to_owned(), setting: None, a, b, as_claims: false, visible: (0, 0) }
+        Self {
+            described: described.to_owned(),
+            setting: None,
+            plain: None,
+            by_role: a.iter().any(|statement| ["ROLE", "AUTHORIZATION"].iter().any(|word| statement.contains(word))),
+            a,
+            b,
+            as_claims: false,
+            forged: vec![],
+            visible: (0, 0),
+        }
     }
 
     /// The text of the setting for which policies see this value.
@@ -70,7 +92,18 @@ pub(in crate::hunt) async fn discover(
                 if seen.0 > best.as_ref().map_or(0, |best| best.visible.0) {
                     let form = if as_claims { "claims with " } else { "" };
                     let described = format!("setting {setting} holds {form}the value of {source}");
-                    best = Some(Context { described, setting: Some(setting.clone()), a, b, visible: seen, as_claims });
+                    let others = candidates(catalogue, seeded).into_iter().map(|(.., of_b)| of_b).collect::<Vec<_>>();
+                    best = Some(Context {
+                        described,
+                        forged: forged(catalogue, setting, &of_a, &others, as_claims),
+                        plain: (!as_claims).then(|| (setting.clone(), of_a.clone())),
+                        setting: Some(setting.clone()),
+                        a,
+                        b,
+                        by_role: false,
+                        as_claims,
+                        visible: seen,
+                    });
                 }
             }
             if best.as_ref().is_some_and(|best| best.visible.0 == best.visible.1) {
@@ -129,12 +162,43 @@ pub(in crate::hunt) fn set(setting: &str, value: &str) -> String {
 }
 
 fn wrap(catalogue: &Catalogue, value: &str, as_claims: bool) -> String {
-    if !as_claims {
-        return value.to_owned();
+    match as_claims {
+        true => claims(catalogue, value, value),
+        false => value.to_owned(),
     }
-    let claims: serde_json::Map<_, _> =
-        catalogue.claims.iter().map(|claim| (claim.clone(), serde_json::Value::from(value))).collect();
-    serde_json::Value::from(claims).to_string()
+}
+
+/// JSON in which every claim that the schema reads has a value, and what the user may edit another one.
+fn claims(catalogue: &Catalogue, value: &str, of_user: &str) -> String {
+    let mut all = serde_json::Map::new();
+    for claim in &catalogue.claims {
+        let inner: serde_json::Map<_, _> = catalogue
+            .inner_claims
+            .iter()
+            .filter(|(outer, _)| outer == claim)
+            .map(|(_, inner)| (inner.clone(), if claim == EDITABLE { of_user } else { value }.into()))
+            .collect();
+        all.insert(claim.clone(), if inner.is_empty() { value.into() } else { inner.into() });
+    }
+    serde_json::Value::from(all).to_string()
+}
+
+/// What a client can make of the context that is not a tenant's, and that a policy might believe.
+fn forged(catalogue: &Catalogue, setting: &str, of_a: &str, of_b: &[String], as_claims: bool) -> Vec<Forged> {
+    let injected = format!("{of_a}' OR 'a' = 'a");
+    let mut all = vec![("forged: a quote", "F67", vec![set(setting, &wrap(catalogue, &injected, as_claims))], false)];
+    if as_claims {
+        for (name, value) in [("forged: no claims", "{}"), ("forged: null", "null"), ("forged: a list", "[]")] {
+            all.push((name, "F18", vec![set(setting, value)], false));
+        }
+        if catalogue.claims.iter().any(|claim| claim == EDITABLE) {
+            for of_b in of_b {
+                let edited = set(setting, &claims(catalogue, of_a, of_b));
+                all.push(("forged: claims that the user may edit", "F26", vec![edited], true));
+            }
+        }
+    }
+    all
 }
 
 /// Whether a column's value may say who a request is.

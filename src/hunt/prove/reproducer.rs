@@ -1,68 +1,234 @@
 //! A confirmed finding as one SQL file for plain psql: it fails while the leak is there and leaves nothing behind.
+//!
+//! A refusal is what isolation looks like, so it passes. Any other error of the attack means that the file no longer
+//! says anything about the schema as it is; it fails then too, and says so, or a regression test would fall silent.
 
-use crate::hunt::catalogue::Catalogue;
 use crate::hunt::catalogue::roles::quote;
+use crate::hunt::catalogue::{Catalogue, Kind};
 use crate::hunt::finding::Finding;
-use crate::hunt::probe::Probe;
-use crate::hunt::seeding::literal;
-use crate::hunt::seeding::{Seeded, insert_sql};
+use crate::hunt::probe::{Attack, Look, Oracle, Overheard, Probe};
+use crate::hunt::seeding::{Seeded, Tenant, insert_sql, literal};
 
-/// The file's text.
-pub(in crate::hunt) fn script(
-    finding: &Finding,
-    probe: &Probe,
-    catalogue: &Catalogue,
-    seeded: &Seeded,
-    role: &str,
-) -> String {
+/// What a reproducer is made of, beside the finding.
+pub(in crate::hunt) struct Ingredients<'a> {
+    pub(in crate::hunt) catalogue: &'a Catalogue,
+    pub(in crate::hunt) seeded: &'a Seeded,
+    pub(in crate::hunt) role: &'a str,
+    /// What hunt.toml has a superuser run after seeding.
+    pub(in crate::hunt) setup: &'a [String],
+}
+
+/// The file's text. `told` is the word of a stranger's in an error message, if that is the leak.
+pub(in crate::hunt) fn script(finding: &Finding, probe: &Probe, with: &Ingredients<'_>, told: Option<&str>) -> String {
     let message = format!("{} {}: {} ({})", finding.mode, finding.title, finding.object, probe.state);
     let mut lines = vec![
         format!("-- {message}"),
         "-- psql -v ON_ERROR_STOP=1 -f THIS_FILE, as superuser on a database with the schema and no rows.".to_owned(),
-        "-- Fails (exit 3) while the leak is there; passes once it is mended; rolls back what it did.".to_owned(),
+        "-- Fails (exit 3) while the leak is there, and if the attack fails otherwise than by a refusal (\"does not apply"
+            .to_owned(),
+        "-- any more\": hunt again). Passes once it is mended. Rolls back what it did.".to_owned(),
         "\\set ON_ERROR_STOP on".to_owned(),
     ];
-    let mut statements = probe.prepare.clone();
-    statements.push("BEGIN".into());
-    statements.extend(seeded.setup.iter().cloned());
-    statements.push("SET LOCAL session_replication_role = replica".into());
-    statements.extend(seeded.rows.iter().map(|(id, _, row)| insert_sql(&catalogue.relations[id].name, row)));
-    statements.push("SET LOCAL session_replication_role = origin".into());
-    statements.extend(refresh(catalogue));
-    statements.extend(probe.before.iter().cloned());
-    statements.push(format!("SET LOCAL SESSION AUTHORIZATION {}", quote(role)));
-    // A role that may no longer be taken is a mended leak.
-    statements.extend(probe.enter.iter().map(|statement| {
-        match probe.mode == "F06" && statement.starts_with("SET LOCAL ROLE") {
-            true => tolerant(statement),
-            false => statement.clone(),
-        }
-    }));
-    if let Some(attack) = &probe.attack {
-        // A refusal is what isolation looks like.
-        statements.push(tolerant(attack));
-        statements.push("RESET SESSION AUTHORIZATION".into());
+    let mut statement = |sql: String| lines.push(format!("{sql};"));
+    if !probe.prepare.is_empty() {
+        // Tenants that are roles must be there before the transaction too.
+        with.seeded.setup.iter().cloned().for_each(&mut statement);
     }
-    statements.push(format!(
-        "DO $hunt$\nDECLARE seen text;\nBEGIN\n  BEGIN\n    SELECT r INTO seen FROM ({}) AS q (r) WHERE r ~ {} LIMIT 1;\n  \
-         EXCEPTION WHEN OTHERS THEN NULL;\n  END;\n  IF seen IS NOT NULL THEN\n    RAISE EXCEPTION USING MESSAGE = {} || ': ' || seen;\n  \
-         END IF;\nEND\n$hunt$",
-        probe.look,
-        literal(&probe.foreign),
-        literal(&message)
-    ));
-    statements.push("ROLLBACK".into());
-    lines.extend(statements.into_iter().map(|statement| format!("{statement};")));
+    probe.prepare.iter().cloned().for_each(&mut statement);
+    statement("BEGIN".into());
+    with.seeded.setup.iter().cloned().for_each(&mut statement);
+    statement("SET LOCAL session_replication_role = replica".into());
+    for (id, _, row) in &with.seeded.rows {
+        statement(insert_sql(&with.catalogue.relations[id].name, row));
+    }
+    statement("SET LOCAL session_replication_role = origin".into());
+    with.setup.iter().cloned().chain(refresh(with.catalogue)).for_each(&mut statement);
+    probe.before.iter().cloned().for_each(&mut statement);
+    statement(format!("SET LOCAL SESSION AUTHORIZATION {}", quote(with.role)));
+    for sql in &probe.enter {
+        // A role that may no longer be taken is a mended leak.
+        statement(match probe.mode == "F06" && sql.starts_with("SET LOCAL ROLE") {
+            true => guarded(sql, &message, &["42501"], None, None),
+            false => sql.clone(),
+        });
+    }
+    let last = probe.attack.len().saturating_sub(1);
+    for (at, attack) in probe.attack.iter().enumerate() {
+        let wanted = match &probe.oracle {
+            Oracle::Refused { code } if at == last => Some(*code),
+            _ => None,
+        };
+        match attack {
+            Attack::Sql(sql) => lines.push(guarded(sql, &message, probe.refusals, wanted, told) + ";"),
+            Attack::CopyIn { statement, data } => lines.push(copy_in(statement, data, &message, probe.refusals)),
+        }
+    }
+    match &probe.oracle {
+        Oracle::Refused { .. } => {}
+        Oracle::Stored { look } => {
+            lines.push("RESET SESSION AUTHORIZATION;".to_owned());
+            lines.push(look_at(look, ".", &message, told) + ";");
+        }
+        Oracle::Shown { looks, foreign } => {
+            for look in looks {
+                lines.push(match look {
+                    Look::Query(query) => look_at(query, foreign, &message, told) + ";",
+                    Look::CopyOut(statement) => copy_out(statement, foreign, &message),
+                });
+            }
+        }
+    }
+    lines.push("ROLLBACK;".to_owned());
     lines.join("\n") + "\n"
 }
 
-fn tolerant(statement: &str) -> String {
-    format!("DO $hunt$ BEGIN {statement}; EXCEPTION WHEN OTHERS THEN NULL; END $hunt$")
+/// The file for a notification that tenant A heard. It is sent at the commit only, so what was seeded is committed and
+/// taken out again by its marks; psql prints notifications among its results, which are looked at.
+pub(in crate::hunt) fn overheard_script(
+    finding: &Finding,
+    heard: &Overheard,
+    with: &Ingredients<'_>,
+    enter: &[String],
+) -> String {
+    let message = format!("{} {}: {}", finding.mode, finding.title, finding.object);
+    let marks = [Tenant::A, Tenant::B, Tenant::Shared].map(Tenant::marks).join("|");
+    let mut lines = vec![
+        format!("-- {message}"),
+        "-- psql -v ON_ERROR_STOP=1 -f THIS_FILE, as superuser on a database with the schema and no rows.".to_owned(),
+        "-- Fails (exit 3) while the leak is there, passes once it is mended. Takes out the rows that it has put in."
+            .to_owned(),
+        "\\set ON_ERROR_STOP on".to_owned(),
+    ];
+    let mut statement = |sql: String| lines.push(format!("{sql};"));
+    statement("BEGIN".into());
+    with.seeded.setup.iter().cloned().for_each(&mut statement);
+    statement("SET LOCAL session_replication_role = replica".into());
+    for (id, _, row) in &with.seeded.rows {
+        statement(insert_sql(&with.catalogue.relations[id].name, row));
+    }
+    statement("SET LOCAL session_replication_role = origin".into());
+    with.setup.iter().cloned().for_each(&mut statement);
+    statement("COMMIT".into());
+    heard.before.iter().cloned().for_each(&mut statement);
+    statement(format!("SET SESSION AUTHORIZATION {}", quote(with.role)));
+    statement(format!("LISTEN {}", quote(&heard.channel)));
+    statement("RESET SESSION AUTHORIZATION".into());
+    lines.push("\\set file `mktemp`\n\\o :file".to_owned());
+    let mut statement = |sql: String| lines.push(format!("{sql};"));
+    statement("BEGIN".into());
+    statement(format!("SET LOCAL SESSION AUTHORIZATION {}", quote(with.role)));
+    enter.iter().cloned().for_each(&mut statement);
+    statement(heard.statement.clone());
+    statement("COMMIT".into());
+    statement("SELECT 1".into());
+    lines.push("\\o".to_owned());
+    let mut statement = |sql: String| lines.push(format!("{sql};"));
+    statement("UNLISTEN *".into());
+    statement("BEGIN".into());
+    statement("SET LOCAL session_replication_role = replica".into());
+    let tables: std::collections::BTreeSet<i64> = with.seeded.rows.iter().map(|(id, ..)| *id).collect();
+    for id in tables {
+        statement(format!("DELETE FROM {} AS t WHERE t::text ~ '{marks}'", with.catalogue.relations[&id].name));
+    }
+    statement("COMMIT".into());
+    lines.push("\\set seen `cat :'file'`\n\\set gone `rm -f :'file'`".to_owned());
+    let pattern = format!("Asynchronous notification[^\n]*({})", Tenant::B.marks());
+    lines.push(format!("SELECT :'seen' ~ {} AS leaks \\gset\n\\if :leaks", literal(&pattern)));
+    lines.push(raise(&message));
+    lines.push("\\endif".to_owned());
+    lines.join("\n") + "\n"
+}
+
+/// A step of the attack. `wanted` is the SQLSTATE that is the leak, `told` a word in a message that is.
+fn guarded(sql: &str, message: &str, refusals: &[&str], wanted: Option<&str>, told: Option<&str>) -> String {
+    let leak = wanted.map(|code| {
+        format!("WHEN SQLSTATE '{code}' THEN RAISE EXCEPTION USING MESSAGE = {} || ': ' || SQLERRM; ", literal(message))
+    });
+    format!(
+        "DO $hunt$\n{DECLARE}BEGIN\n  EXECUTE {};\nEXCEPTION {}{}{}\nEND\n$hunt$",
+        literal(sql),
+        leak.unwrap_or_default(),
+        if told.is_some() { String::new() } else { passes(refusals) },
+        otherwise(message, told),
+    )
+}
+
+const DECLARE: &str = "DECLARE seen text; said text; detail text; hint text;\n";
+
+/// The handler for what isolation answers.
+fn passes(refusals: &[&str]) -> String {
+    let named = refusals.iter().filter(|code| **code != "*" && **code != "42501");
+    let mut conditions = vec!["insufficient_privilege".to_owned()];
+    conditions.extend(named.map(|code| format!("SQLSTATE '{code}'")));
+    if refusals.contains(&"*") {
+        // What is no tenant's key cannot be read as one.
+        conditions.push("data_exception".to_owned());
+    }
+    format!("WHEN {} THEN NULL; ", conditions.join(" OR "))
+}
+
+/// The handler for everything else.
+fn otherwise(message: &str, told: Option<&str>) -> String {
+    let gone = literal(&format!("{message} does not apply any more: "));
+    match told {
+        None => format!("WHEN OTHERS THEN RAISE EXCEPTION USING MESSAGE = {gone} || SQLERRM || ' ' || SQLSTATE;"),
+        Some(told) => format!(
+            "WHEN OTHERS THEN\n  GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, \
+             hint = PG_EXCEPTION_HINT;\n  IF strpos(concat_ws(' ', said, detail, hint), {}) > 0 THEN\n    \
+             RAISE EXCEPTION USING MESSAGE = {} || ': ' || concat_ws(' ', said, detail, hint);\n  END IF;",
+            literal(told),
+            literal(message),
+        ),
+    }
+}
+
+fn look_at(query: &str, foreign: &str, message: &str, told: Option<&str>) -> String {
+    format!(
+        "DO $hunt$\n{DECLARE}BEGIN\n  BEGIN\n    SELECT r INTO seen FROM ({query}) AS q (r) WHERE r ~ {} LIMIT 1;\n  \
+         EXCEPTION {}{}\n  END;\n  IF seen IS NOT NULL THEN\n    RAISE EXCEPTION USING MESSAGE = {} || ': ' || seen;\n  \
+         END IF;\nEND\n$hunt$",
+        literal(foreign),
+        if told.is_some() { String::new() } else { passes(&["*"]) },
+        otherwise(message, told),
+        literal(message),
+    )
+}
+
+fn raise(text: &str) -> String {
+    format!("DO $hunt$ BEGIN RAISE EXCEPTION USING MESSAGE = {}; END $hunt$;", literal(text))
+}
+
+/// COPY can stand in no block of PL/pgSQL, so psql itself looks at the error.
+fn copy_in(statement: &str, data: &str, message: &str, refusals: &[&str]) -> String {
+    let refused = refusals.iter().map(|code| format!("'{code}'")).collect::<Vec<_>>().join(", ");
+    [
+        "SAVEPOINT hunt_copy;\n\\set ON_ERROR_STOP off".to_owned(),
+        format!("{statement};\n{data}\\."),
+        "\\set failed :ERROR\n\\set state :LAST_ERROR_SQLSTATE\n\\set ON_ERROR_STOP on\n\\if :failed".to_owned(),
+        "ROLLBACK TO SAVEPOINT hunt_copy;".to_owned(),
+        format!("SELECT :'state' IN ({refused}) AS refused \\gset\n\\if :refused\n\\else"),
+        raise(&format!("{message} does not apply any more")),
+        "\\endif\n\\endif".to_owned(),
+    ]
+    .join("\n")
+}
+
+fn copy_out(statement: &str, foreign: &str, message: &str) -> String {
+    [
+        "\\set file `mktemp`\nSAVEPOINT hunt_copy;\n\\set ON_ERROR_STOP off\n\\o :file".to_owned(),
+        format!("{statement};"),
+        "\\set failed :ERROR\n\\o\n\\set ON_ERROR_STOP on\n\\if :failed\nROLLBACK TO SAVEPOINT hunt_copy;\n\\endif"
+            .to_owned(),
+        "\\set seen `cat :'file'`\n\\set gone `rm -f :'file'`".to_owned(),
+        format!("SELECT :'seen' ~ {} AS leaks \\gset\n\\if :leaks", literal(foreign)),
+        raise(message),
+        "\\endif".to_owned(),
+    ]
+    .join("\n")
 }
 
 /// Materialised views hold what they held when they were made.
 pub(in crate::hunt) fn refresh(catalogue: &Catalogue) -> Vec<String> {
-    let views =
-        catalogue.relations.values().filter(|relation| relation.kind == crate::hunt::catalogue::Kind::Materialized);
+    let views = catalogue.relations.values().filter(|relation| relation.kind == Kind::Materialized);
     views.map(|view| format!("REFRESH MATERIALIZED VIEW {}", view.name)).collect()
 }

@@ -3,12 +3,15 @@
 mod grid;
 mod machine;
 mod model;
+mod price;
 mod render;
 
 pub use grid::grid;
 pub use machine::{junit, sarif};
-pub(in crate::hunt) use model::bound;
 pub use model::{
     Bound, Cell, Coverage, Discovered, HuntReport, HuntVerdict, NotTested, Outcome, config_schema, json_schema,
 };
+pub(in crate::hunt) use model::{bound, family};
+pub use price::HuntPrice;
+pub(in crate::hunt) use price::price;
 pub use render::{json, markdown, terminal};

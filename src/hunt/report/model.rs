@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
-use crate::hunt::finding::{Finding, Status};
+use super::price::HuntPrice;
+use crate::hunt::finding::{Finding, Severity, Status};
+use crate::hunt::search::Search;
 use crate::stats::Observed;
 
 /// Confidence of the bound is one minus this.
@@ -23,6 +25,11 @@ pub struct HuntReport {
     pub coverage: Coverage,
     /// What silence is worth.
     pub bound: Bound,
+    /// What the search beside the fixed probes did.
+    pub search: Search,
+    /// What the confirmed leaks cost together: one loss, whatever their number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<HuntPrice>,
     /// What was found, worst first.
     pub findings: Vec<Finding>,
 }
@@ -144,6 +151,21 @@ pub(in crate::hunt) fn bound(coverage: &Coverage) -> Bound {
     Bound { probes, strata: strata.len() as u64, upper }
 }
 
+/// Verbs that are other words for one thing.
+pub(in crate::hunt) fn family(verb: &str) -> &str {
+    match verb {
+        "COPY TO"
+        | "EXECUTE"
+        | "SELECT in PL/pgSQL"
+        | "SELECT with a leaky condition"
+        | "INSERT, then SELECT"
+        | "UPDATE, then SELECT" => "SELECT",
+        "COPY FROM" => "INSERT",
+        "MERGE" | "INSERT ON CONFLICT" => "UPDATE",
+        other => other,
+    }
+}
+
 /// How a hunt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HuntVerdict {
@@ -156,14 +178,20 @@ pub enum HuntVerdict {
 }
 
 impl HuntReport {
-    /// How it ended. A confirmed finding that nobody has accepted outweighs a failed control.
+    /// How it ended. A confirmed leak or write that nobody has accepted outweighs a failed control; covert channels and
+    /// drift decide nothing.
     pub fn verdict(&self) -> HuntVerdict {
-        let counts = |finding: &Finding| finding.status == Status::Confirmed && finding.accepted.is_none();
-        let confirmed = self.findings.iter().any(counts);
-        match (confirmed, self.coverage.isolated) {
-            (true, _) => HuntVerdict::Confirmed,
-            (false, 0) => HuntVerdict::NothingTested,
-            (false, _) => HuntVerdict::Closed,
+        let counts = |finding: &Finding| {
+            let is_open = matches!(finding.severity, Severity::Leak | Severity::Write);
+            is_open && finding.status == Status::Confirmed && finding.accepted.is_none()
+        };
+        if self.findings.iter().any(counts) {
+            return HuntVerdict::Confirmed;
+        }
+        let control_failed = self.discovered.control_visible == 0 && self.discovered.control_tables > 0;
+        match self.coverage.isolated == 0 || control_failed {
+            true => HuntVerdict::NothingTested,
+            false => HuntVerdict::Closed,
         }
     }
 

@@ -49,7 +49,7 @@ pub fn markdown(report: &HuntReport) -> String {
             cell(&finding.object),
             cell(&finding.title),
             cell(&finding.evidence),
-            cell(&finding.fix)
+            cell(&fix(finding))
         );
     }
     if !report.coverage.not_tested.is_empty() {
@@ -72,7 +72,7 @@ fn verdict(report: &HuntReport) -> &'static str {
 fn summary(report: &HuntReport) -> Vec<String> {
     let (coverage, discovered) = (&report.coverage, &report.discovered);
     let confirmed = report.findings.iter().filter(|finding| finding.status == Status::Confirmed).count();
-    vec![
+    let mut lines = vec![
         verdict(report).to_owned(),
         format!("role {}; context: {}", discovered.app_role, discovered.context),
         format!(
@@ -88,7 +88,28 @@ fn summary(report: &HuntReport) -> Vec<String> {
         ),
         format!("at most {:.2}% of probes like these leak (exact, 95%)", report.bound.upper * 100.0),
         format!("{confirmed} confirmed findings, {} static ones", report.findings.len() - confirmed),
-    ]
+    ];
+    let search = &report.search;
+    let cut = search.cut.as_ref().map(|why| format!(" (cut: {why})")).unwrap_or_default();
+    lines.push(format!(
+        "search with seed {}: {} of {} sequences played{cut}, {} violations",
+        search.seed,
+        search.played,
+        search.wanted,
+        search.sequences.len()
+    ));
+    if let Some(price) = &report.price {
+        lines.push(format!("the confirmed leaks cost {} if somebody uses them: {}", price.cost, price.basis));
+    }
+    lines
+}
+
+/// The fix, and whether it was tried.
+fn fix(finding: &Finding) -> String {
+    match finding.fix_note.is_empty() {
+        true => finding.fix.clone(),
+        false => format!("{} ({})", finding.fix, finding.fix_note),
+    }
 }
 
 fn lines(finding: &Finding) -> Vec<String> {
@@ -106,6 +127,9 @@ fn lines(finding: &Finding) -> Vec<String> {
     lines.push(format!("    seen: {}", finding.evidence));
     if !finding.fix.is_empty() {
         lines.push(format!("    fix:  {}", finding.fix));
+    }
+    if !finding.fix_note.is_empty() {
+        lines.push(format!("          ({})", finding.fix_note));
     }
     lines
 }

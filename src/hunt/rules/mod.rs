@@ -9,11 +9,13 @@ mod keys;
 mod lifecycle;
 mod names;
 mod objects;
+mod open_branches;
 mod predicate;
 mod verbs;
 mod version;
 
 pub(super) use names::near_duplicates;
+pub(super) use open_branches::open_branches;
 pub(super) use version::holes;
 
 use super::finding::Severity;

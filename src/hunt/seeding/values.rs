@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::hunt::catalogue::{Catalogue, Column};
+use crate::hunt::catalogue::{Catalogue, Column, NULL};
 
 /// The two tenants of a hunt, and nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,14 +167,28 @@ pub(in crate::hunt) fn scalar(type_name: &str, length: Option<i32>, of: Tenant, 
         "circle" => format!("<({day},{day}),0.1>"),
         "xml" => format!("<canary>{text}</canary>"),
         "bit" | "bit varying" => "1".repeat(length.map_or(1, |length| length as usize + 4)),
+        "jsonpath" => "$.canary".to_owned(),
+        "tsquery" => "canary".to_owned(),
+        "pg_lsn" => format!("0/{day}"),
+        "pg_snapshot" | "txid_snapshot" => "10:20:".to_owned(),
+        "regclass" => "pg_class".to_owned(),
+        "regtype" => "integer".to_owned(),
+        "line" => "{1,2,3}".to_owned(),
+        "lseg" => "[(0,0),(1,1)]".to_owned(),
+        "path" | "polygon" => format!("((0,0),(1,1),({day},0))"),
+        "macaddr8" => format!("08:00:2b:01:02:03:04:0{day}"),
+        "int4multirange" | "int8multirange" | "nummultirange" => format!("{{[{number},{})}}", number + 1),
         "ltree" => text.replace('-', "_"),
         "hstore" => format!("canary=>{text}"),
         _ => text,
     }
 }
 
-/// A quoted SQL literal.
+/// A quoted SQL literal, or NULL.
 pub(in crate::hunt) fn literal(text: &str) -> String {
+    if text == NULL {
+        return "NULL".to_owned();
+    }
     match text.contains('\\') {
         true => format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
         false => format!("'{}'", text.replace('\'', "''")),
@@ -208,6 +222,7 @@ mod tests {
     #[test]
     fn literals_are_quoted() {
         assert_eq!(literal("a'b"), "'a''b'");
+        assert_eq!((literal(NULL), literal("NULL")), ("NULL".to_owned(), "'NULL'".to_owned()));
         assert_eq!(literal("\\x'"), "E'\\\\x'''");
     }
 }

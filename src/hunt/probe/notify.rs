@@ -1,0 +1,104 @@
+//! Notifications: whoever may connect may listen. Tenant B works and commits, and A's connection hears what it should not.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+use super::context::Context;
+use super::state::request;
+use crate::hunt::catalogue::Catalogue;
+use crate::hunt::catalogue::roles::quote;
+use crate::hunt::error::HuntError;
+use crate::hunt::seeding::{Seeded, Tenant, insert_sql, literal, run, scalar};
+
+/// After this much silence nothing more is expected: what was notified is sent at once.
+const SILENCE: Duration = Duration::from_millis(300);
+
+/// Something of tenant B's that was heard.
+#[derive(Debug)]
+pub(in crate::hunt) struct Overheard {
+    pub(in crate::hunt) channel: String,
+    pub(in crate::hunt) payload: String,
+    /// What makes room for B's statement, as superuser.
+    pub(in crate::hunt) before: Vec<String>,
+    /// B's statement.
+    pub(in crate::hunt) statement: String,
+}
+
+/// Listens to every channel that the schema's functions notify while tenant B does everything that it may. Commits:
+/// the database is to be one that nobody needs any more.
+pub(in crate::hunt) async fn listen(
+    options: PgConnectOptions,
+    catalogue: &Catalogue,
+    seeded: &Seeded,
+    context: &Context,
+    role: &str,
+) -> Result<Vec<Overheard>, HuntError> {
+    let trouble = || HuntError::database("listen to notifications");
+    let mut heard: Vec<Overheard> = Vec::new();
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(trouble())?;
+    let mut listener = PgListener::connect_with(&pool).await.map_err(trouble())?;
+    let become_role = format!("SET SESSION AUTHORIZATION {}", quote(role));
+    listener.execute(AssertSqlSafe(become_role)).await.map_err(trouble())?;
+    let channels = catalogue.objects.channels.iter().map(String::as_str);
+    listener.listen_all(channels).await.map_err(trouble())?;
+    let mut writer = PgConnection::connect_with(&options).await.map_err(trouble())?;
+    for (before, statement) in work(catalogue, seeded) {
+        let statements =
+            [before.clone(), request(role, &[context.b.clone(), vec![statement.clone()]].concat())].concat();
+        for statement in statements {
+            if run(&mut writer, statement).await.is_err() {
+                break;
+            }
+        }
+        // Outside of a transaction this does nothing but warn.
+        run(&mut writer, "ROLLBACK".to_owned()).await.map_err(trouble())?;
+        while let Ok(notification) = tokio::time::timeout(SILENCE, listener.recv()).await {
+            let notification = notification.map_err(trouble())?;
+            let (channel, payload) = (notification.channel().to_owned(), notification.payload().to_owned());
+            if Tenant::B.is_in(&payload) && !heard.iter().any(|known| known.channel == channel) {
+                heard.push(Overheard { channel, payload, before: before.clone(), statement: statement.clone() });
+            }
+        }
+    }
+    writer.close().await.map_err(trouble())?;
+    Ok(heard)
+}
+
+/// What B may do: insert its row, change it, delete it, call a function.
+fn work(catalogue: &Catalogue, seeded: &Seeded) -> Vec<(Vec<String>, String)> {
+    let mut all = Vec::new();
+    for (id, table) in &catalogue.relations {
+        let Some(row) = seeded.row(*id, Tenant::B) else { continue };
+        let column = |name: &String| table.columns.iter().find(|column| column.name == *name);
+        let name = &table.name;
+        let make_room = [
+            "BEGIN".to_owned(),
+            "SET LOCAL session_replication_role = replica".to_owned(),
+            format!("DELETE FROM {name} AS t WHERE t::text ~ '{}'", Tenant::B.marks()),
+            "COMMIT".to_owned(),
+        ];
+        let insert: Vec<(String, String)> =
+            row.iter().filter(|(name, _)| column(name).is_some_and(|column| column.insertable)).cloned().collect();
+        if !insert.is_empty() {
+            all.push((make_room.to_vec(), insert_sql(name, &insert)));
+        }
+        let may_update = |name: &String| column(name).is_some_and(|column| column.updatable && !column.in_key);
+        if let Some((column, value)) = row.iter().find(|(name, _)| may_update(name)) {
+            all.push((vec![], format!("UPDATE {name} SET {} = {}", quote(column), literal(value))));
+        }
+        if table.deletable {
+            all.push((vec![], format!("DELETE FROM {name}")));
+        }
+    }
+    for function in &catalogue.functions {
+        let arguments: Vec<String> = function
+            .arguments
+            .iter()
+            .map(|name| format!("{}::{name}", literal(&scalar(name, None, Tenant::B, 0))))
+            .collect();
+        all.push((vec![], format!("SELECT {}({})", function.name, arguments.join(", "))));
+    }
+    all
+}
