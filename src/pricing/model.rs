@@ -120,6 +120,8 @@ fn exposure(finding: &Finding, scale: Scale<'_>, point: &Point) -> Alone {
         observed: vendor(usd(model.median(rows))),
         at_scale: vendor(usd(model.median(records))),
         basis,
+        records: None,
+        incident: None,
     }
 }
 

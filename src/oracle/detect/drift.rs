@@ -7,7 +7,7 @@ use crate::oracle::finding::{BlastRadius, Code, Finding};
 use crate::oracle::seen::{SLICE_US, Seen, Window};
 
 use crate::scenario::{Fault, FaultAction, Layer, Who};
-use crate::wording::{count, micros, moment, plural};
+use crate::wording::{count, duration, moment, plural};
 
 /// A drift that lasted longer than this many intervals of the check must have been seen by it.
 const INTERVALS: u64 = 3;
@@ -51,11 +51,11 @@ fn noticed(seen: &Seen<'_>, told: &[Drift<'_>]) -> Option<Finding> {
         "{} at {}: the catalogue check said so after {}; {}",
         first.fault.action.name(),
         moment(first.injected_at_us),
-        micros(took_us as f64),
+        duration(took_us),
         match first.first_row_us {
             Some(row) => format!(
                 "the first foreign row came after {}, {} until the alert",
-                micros(row.saturating_sub(first.injected_at_us) as f64),
+                duration(row.saturating_sub(first.injected_at_us)),
                 plural(rows, "foreign row")
             ),
             None => "no foreign row came of it".to_owned(),
@@ -79,7 +79,7 @@ fn unnoticed(seen: &Seen<'_>, blind: &[Drift<'_>]) -> Option<Finding> {
         "{} at {} lasted {} and nobody was told",
         first.fault.action.name(),
         moment(first.injected_at_us),
-        micros(until.saturating_sub(first.injected_at_us) as f64)
+        duration(until.saturating_sub(first.injected_at_us))
     );
     let mut finding = finding(Code::CatalogueBlind, summary, blind.len() as u64, first.injected_at_us);
     finding.blast_radius = BlastRadius {
@@ -112,7 +112,7 @@ fn exposed(seen: &Seen<'_>, drift: &Drift<'_>) -> u64 {
 
 fn note(drift: &Drift<'_>) -> String {
     let after = |at: Option<u64>| match at {
-        Some(at) => format!("after {}", micros(at.saturating_sub(drift.injected_at_us) as f64)),
+        Some(at) => format!("after {}", duration(at.saturating_sub(drift.injected_at_us))),
         None => "never".to_owned(),
     };
     format!(
