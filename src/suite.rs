@@ -9,8 +9,9 @@
 //! ```
 //!
 //! One server is started for all tests of the process, when the first one runs, and stopped at the end. Tests that
-//! may share it run side by side; those with `server = "alone"` wait for it to be theirs. The provider is `local`
-//! unless `TENANT_CHAOS_PROVIDER` says otherwise. An inconclusive scenario is run once more, then its test fails.
+//! may share it run side by side; those with `server = "alone"` wait for it to be theirs, those with `server = "own"` get
+//! one each. A scenario that the provider cannot do is listed as ignored. The provider is `local` unless
+//! `TENANT_CHAOS_PROVIDER` says otherwise. An inconclusive scenario is run once more, then its test fails.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -58,11 +59,16 @@ pub fn main_with(folder: impl AsRef<Path>, options: RunOptions) -> ExitCode {
             return ExitCode::from(4);
         }
     };
+    let provider = shared.options.stack.provider.name();
     let trials = scenarios
         .into_iter()
         .map(|scenario| {
             let shared = shared.clone();
+            let elsewhere = scenario.cannot_run_on(provider).is_some();
+            let kind = if elsewhere { format!("not on {provider}") } else { String::new() };
             Trial::test(format!("{}::{}", scenario.family, scenario.name), move || shared.run(&scenario))
+                .with_ignored_flag(elsewhere)
+                .with_kind(kind)
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -123,6 +129,7 @@ impl Shared {
             match scenario.stack.server {
                 ServerUse::Shared => _reading = self.server.read().await,
                 ServerUse::Alone => _writing = self.server.write().await,
+                ServerUse::Own => _reading = self.server.read().await,
             }
             self.decide(scenario).await
         })?;
@@ -146,6 +153,9 @@ impl Shared {
     }
 
     async fn run_on_the_server(&self, scenario: &Scenario) -> Result<ScenarioReport, Failed> {
+        if scenario.stack.server == ServerUse::Own {
+            return Ok(crate::run::run_scenario(scenario, self.options.clone()).await?);
+        }
         let wanted = scenario.stack.postgres.clone();
         let session = self
             .session

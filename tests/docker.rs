@@ -1,4 +1,5 @@
-//! Proves the docker provider on a real engine: start, pause, kill, and what a killed harness leaves behind.
+//! Proves the docker provider on a real engine: start, pause, kill, restart, a cut network, a bounded volume, and what a
+//! killed harness leaves behind.
 //!
 //! Without an engine the tests are listed as ignored, with the reason in their kind, unless
 //! `TENANT_CHAOS_REQUIRE_DOCKER=1`: then that is a failure.
@@ -12,7 +13,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use sqlx::{Connection, PgConnection};
 use tenant_chaos::observe::{Roster, TenantId};
 use tenant_chaos::scenario::{Fleet, Pooler, PoolerSpec};
-use tenant_chaos::stack::{LoginRole, ProviderChoice, Server, StackOptions, Sweep, clean};
+use tenant_chaos::stack::{Control, LoginRole, Needs, ProviderChoice, Server, StackOptions, Sweep, clean};
 use tokio::runtime::Runtime;
 
 const FLEET: Fleet = Fleet { starter: 2, growth: 1, enterprise: 1, rows_per_tenant: 20 };
@@ -30,10 +31,13 @@ fn main() -> ExitCode {
     let required = std::env::var("TENANT_CHAOS_REQUIRE_DOCKER").is_ok_and(|value| value == "1");
     let ignored = engine.is_err() && !required;
     let kind = if ignored { "no Docker engine answers" } else { "" };
-    let tests: [(&str, Test); 6] = [
+    let tests: [(&str, Test); 9] = [
         ("a_container_serves_on_loopback_and_leaves_nothing", serves_and_leaves_nothing),
         ("a_paused_server_answers_again", paused),
         ("a_killed_server_recovers", killed),
+        ("a_server_restarts_with_other_settings", restarted),
+        ("a_container_leaves_its_network_and_comes_back", off_the_network),
+        ("databases_lie_on_the_bounded_volume", bounded_volume),
         ("a_pooler_serves_beside_the_server_and_leaves_nothing", pooler_beside_the_server),
         ("leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not", leftovers),
         ("an_image_that_is_not_there_is_named_with_what_mends_it", no_image),
@@ -146,56 +150,104 @@ fn serves_and_leaves_nothing() -> Result<(), Failed> {
     Ok(())
 }
 
-/// A paused server does not answer, and answers on the same connection once it goes on.
+/// A server of its own, its hands and its container.
+async fn own(disk_bytes: Option<u64>) -> Result<(Server, Control, String), Failed> {
+    let needs = Needs { own: true, disk_bytes, replica: None };
+    let server = Server::start(&StackOptions { needs, ..options() }, None).await?;
+    let control = server.control().expect("a server of its own has hands");
+    let container = server.container_id().await.expect("the docker provider has a container");
+    Ok((server, control, container))
+}
+
+/// A paused server does not answer, and answers on the same connection once it goes on; a stop works on a paused one.
 fn paused() -> Result<(), Failed> {
     runtime().block_on(async {
-        let server = Server::start(&options(), None).await?;
-        let container = server.container_id().await.expect("the docker provider has a container");
+        let (server, control, container) = own(None).await?;
         let mut connection = PgConnection::connect_with(&server.admin("postgres")).await?;
-        docker(&["pause", &container])?;
+        control.pause().await?;
         let mute = ask(&mut connection).await;
-        docker(&["unpause", &container])?;
+        control.resume().await?;
+        control.resume().await?;
         assert_eq!(mute, Err("no answer".to_owned()));
         // The answer to the first question is still under way.
         assert_eq!(ask(&mut connection).await?, 1);
-        connection.close().await?;
-        Ok(server.stop().await?)
-    })
-}
-
-/// A killed server refuses, and serves the same data once it is started again; a stop works on a dead container, too.
-fn killed() -> Result<(), Failed> {
-    runtime().block_on(async {
-        let server = Server::start(&options(), None).await?;
-        let container = server.container_id().await.expect("the docker provider has a container");
-        let mut connection = PgConnection::connect_with(&server.admin("postgres")).await?;
-        sqlx::raw_sql("CREATE TABLE kept AS SELECT 42 AS answer; CHECKPOINT").execute(&mut connection).await?;
-        docker(&["kill", &container])?;
-        assert!(ask(&mut connection).await.is_err(), "a killed server answers");
-        docker(&["start", &container])?;
-        // The engine chooses the published port anew.
-        let port = docker(&["port", &container, "5432/tcp"])?;
-        let port = port.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-        let options = server.admin("postgres").port(port);
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-        let answer: i32 = loop {
-            match PgConnection::connect_with(&options).await {
-                Ok(mut connection) => {
-                    break sqlx::query_scalar("SELECT answer FROM kept").fetch_one(&mut connection).await?;
-                }
-                Err(error) if tokio::time::Instant::now() > deadline => return Err(error.into()),
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        };
-        assert_eq!(answer, 42);
-        docker(&["kill", &container])?;
+        control.pause().await?;
         server.stop().await?;
         assert!(!exists(&container), "the container is left");
         Ok(())
     })
 }
 
-/// A harness that is killed with -9 leaves a container, which `clean` removes; that of a living harness stays.
+/// A killed server refuses, and serves the same data at the same address once it is started again; a stop works on a
+/// dead container, too.
+fn killed() -> Result<(), Failed> {
+    runtime().block_on(async {
+        let (server, control, container) = own(None).await?;
+        let mut connection = PgConnection::connect_with(&server.admin("postgres")).await?;
+        sqlx::raw_sql("CREATE TABLE kept AS SELECT 42 AS answer").execute(&mut connection).await?;
+        control.kill().await?;
+        assert!(ask(&mut connection).await.is_err(), "a killed server answers");
+        control.start_again().await?;
+        control.start_again().await?;
+        let mut connection = PgConnection::connect_with(&server.admin("postgres")).await?;
+        let answer: i32 = sqlx::query_scalar("SELECT answer FROM kept").fetch_one(&mut connection).await?;
+        assert_eq!(answer, 42);
+        control.kill().await?;
+        server.stop().await?;
+        assert!(!exists(&container), "the container is left");
+        Ok(())
+    })
+}
+
+/// A restart takes what the server was told meanwhile, at the same address.
+fn restarted() -> Result<(), Failed> {
+    runtime().block_on(async {
+        let (server, control, _) = own(None).await?;
+        let mut connection = PgConnection::connect_with(&server.admin("postgres")).await?;
+        sqlx::raw_sql("ALTER SYSTEM SET max_connections = 17").execute(&mut connection).await?;
+        control.restart().await?;
+        assert!(ask(&mut connection).await.is_err(), "a connection outlives a restart");
+        let mut connection = PgConnection::connect_with(&server.admin("postgres")).await?;
+        let now: String = sqlx::query_scalar("SHOW max_connections").fetch_one(&mut connection).await?;
+        assert_eq!(now, "17");
+        Ok(server.stop().await?)
+    })
+}
+
+/// A container that left its network cannot be reached, and can at the same address when it is back; a stop works on one
+/// that is away.
+fn off_the_network() -> Result<(), Failed> {
+    runtime().block_on(async {
+        let (server, control, container) = own(None).await?;
+        control.leave_network().await?;
+        let reached = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&server.admin("postgres"))).await;
+        assert!(!matches!(reached, Ok(Ok(_))), "a server without a network answers");
+        control.join_network().await?;
+        control.join_network().await?;
+        let mut connection = PgConnection::connect_with(&server.admin("postgres")).await?;
+        assert_eq!(ask(&mut connection).await?, 1);
+        control.leave_network().await?;
+        server.stop().await?;
+        assert!(!exists(&container), "the container is left");
+        Ok(())
+    })
+}
+
+/// Databases lie on the volume of bounded size.
+fn bounded_volume() -> Result<(), Failed> {
+    runtime().block_on(async {
+        let (server, control, _) = own(Some(64 << 20)).await?;
+        let volume = control.volume().await.expect("there is a volume");
+        let database = server.clone_of_fleet(&FLEET, "docker", &|_| ()).await?;
+        let mut admin = PgConnection::connect_with(&server.admin(&database)).await?;
+        let place = "SELECT pg_tablespace_location(dattablespace) FROM pg_database WHERE datname = current_database()";
+        let place: String = sqlx::query_scalar(place).fetch_one(&mut admin).await?;
+        assert!(place.starts_with(&volume.display().to_string()), "{place}");
+        Ok(server.stop().await?)
+    })
+}
+
+/// A harness that is killed with -9 leaves a container, here one that a fault had paused, which `clean` removes; that of a living harness stays.
 fn leftovers() -> Result<(), Failed> {
     let mut child = Command::new(std::env::current_exe()?).env(CHILD, "1").stdout(Stdio::piped()).spawn()?;
     let mut line = String::new();
@@ -216,11 +268,12 @@ fn leftovers() -> Result<(), Failed> {
     })
 }
 
-/// Starts a container, says which, and waits.
+/// Starts a container, holds it as a fault would, says which, and waits.
 fn child_that_is_killed() -> ExitCode {
     runtime().block_on(async {
-        let server = Server::start(&options(), None).await.expect("a server starts");
-        println!("{}", server.container_id().await.expect("the docker provider has a container"));
+        let (_server, control, container) = own(None).await.expect("a server starts");
+        control.pause().await.expect("the container is held");
+        println!("{container}");
         std::future::pending::<()>().await;
     });
     ExitCode::FAILURE

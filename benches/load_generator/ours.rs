@@ -45,6 +45,7 @@ impl Ours {
         let defence = BTreeSet::from([Layer::Guard, Layer::Rls, Layer::Monitor]);
         let options = TenancyOptions {
             connect,
+            replica: None,
             behind: Behind::Server,
             pool,
             defence,

@@ -36,6 +36,7 @@ impl Session {
         let wait = Duration::from_secs(10);
         let tenancy = Tenancy::new(TenancyOptions {
             connect: connect.clone(),
+            replica: None,
             behind: Behind::Server,
             pool: PoolSpec { size: 1, acquire_timeout: wait, bulkheads: BTreeMap::new() },
             defence: BTreeSet::from([Layer::Guard, Layer::Rls, Layer::Monitor]),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::exit::Exit;
 use super::options::Selection;
 use super::output::{CliError, print, print_json};
-use crate::scenario::Scenario;
+use crate::scenario::{PROVIDERS, Scenario};
 
 #[derive(Debug, Args)]
 pub(super) struct List {
@@ -25,6 +25,8 @@ struct Entry<'a> {
     tags: Vec<&'a str>,
     faults: Vec<&'static str>,
     must_find: Vec<&'a str>,
+    /// Providers that can run it.
+    runs_on: Vec<&'static str>,
     why: &'a str,
 }
 
@@ -37,6 +39,7 @@ impl<'a> Entry<'a> {
             tags: scenario.tags.iter().map(String::as_str).collect(),
             faults: scenario.faults.iter().map(|fault| fault.action.name()).collect(),
             must_find: scenario.expect.must_find.iter().map(String::as_str).collect(),
+            runs_on: scenario.runs_on(),
             why: &scenario.why,
         }
     }
@@ -47,7 +50,11 @@ impl<'a> Entry<'a> {
         let why = words.strip_prefix("Planted: ").unwrap_or(&words);
         let sentence = why.split_once(". ").map_or(why, |(first, _)| first).trim_end_matches('.');
         let planted = if self.must_find.is_empty() { "" } else { "planted " };
-        format!("  {:width$}  {planted}[{}]  {sentence}", self.name, self.tags.join(" "))
+        let only = match self.runs_on.len() {
+            n if n == PROVIDERS.len() => String::new(),
+            _ => format!("{{{} only}} ", self.runs_on.join(", ")),
+        };
+        format!("  {:width$}  {planted}[{}]  {only}{sentence}", self.name, self.tags.join(" "))
     }
 }
 

@@ -61,6 +61,7 @@ impl StackArgs {
             pgbouncer: self.pgbouncer.clone(),
             fetch_from: std::env::var("TENANT_CHAOS_POSTGRES_SOURCE").ok().filter(|source| !source.is_empty()),
             keep: self.keep,
+            ..StackOptions::default()
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The conductor: injects each fault when it is due and undoes each on every way out.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -52,6 +53,13 @@ enum State {
     /// Set before the injection starts: from then on the fault must be undone, however far the injection came.
     Registered,
     Done,
+}
+
+/// What comes first of what is due at the same time: undos, last fault first, and then injections, first fault first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Heal(Reverse<usize>),
+    Inject(usize),
 }
 
 /// Drives the faults of one scenario.
@@ -107,11 +115,12 @@ impl Conductor {
         let started = tokio::time::Instant::from_std(self.target.executor.started());
         loop {
             let next = self.faults.iter().enumerate().filter_map(|(place, fault)| match fault.state {
-                State::Waiting => Some((fault.from, place)),
-                State::Registered => Some((fault.until, place)),
+                State::Waiting => Some((fault.from, Rank::Inject(place))),
+                State::Registered => Some((fault.until, Rank::Heal(Reverse(place)))),
                 State::Done => None,
             });
-            let Some((due, place)) = next.min() else { return Ok(()) };
+            let Some((due, rank)) = next.min() else { return Ok(()) };
+            let (Rank::Inject(place) | Rank::Heal(Reverse(place))) = rank;
             tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
                 () = tokio::time::sleep_until(started + due) => {}
@@ -127,6 +136,7 @@ impl Conductor {
         let Scheduled { index, name, state, fault, .. } = &mut self.faults[place];
         *state = State::Registered;
         fault.inject().await.map_err(|problem| format!("fault {} ({name}): {problem}", *index + 1))?;
+        panic_if_told(name);
         let event = FaultEvent::Injected { at: self.target.executor.now(), fault: *index, name };
         // Nobody listens any more only when the run is being torn down.
         let _ = self.events.send(event);
@@ -150,6 +160,14 @@ impl Conductor {
             problem: healed.problem.clone(),
         });
         let _ = self.events.send(FaultEvent::Healed { at: self.target.executor.now(), fault: *index, healed });
+    }
+}
+
+/// A test may have a fault panic, to see that all others are undone: `TENANT_CHAOS_TEST_PANIC` names it. Not in releases.
+fn panic_if_told(name: &str) {
+    if cfg!(debug_assertions) {
+        let told = std::env::var("TENANT_CHAOS_TEST_PANIC").is_ok_and(|told| told == name);
+        assert!(!told, "told to panic in {name}");
     }
 }
 

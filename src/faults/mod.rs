@@ -6,18 +6,24 @@
 
 mod conductor;
 mod context;
+mod examples;
 mod flood;
 mod heavy;
 mod hold;
 mod leak;
 mod lock;
+mod operator;
 mod pooler;
 pub mod proxy;
+mod reference;
+mod server;
 mod storm;
 mod trigger;
 mod wire;
 
 pub use conductor::{Conductor, FaultEvent};
+pub use examples::{EXAMPLES, Example};
+pub use reference::reference;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +32,8 @@ use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::load::{Executor, LoadPlan};
-use crate::scenario::{Fault as FaultSpec, FaultAction};
-use crate::stack::Pooler;
+use crate::scenario::{Fault as FaultSpec, FaultAction, OperatorFault, ServerFault};
+use crate::stack::{Control, Pooler};
 
 /// What a fault works on.
 #[derive(Clone)]
@@ -38,10 +44,14 @@ pub struct Target {
     pub plan: Arc<LoadPlan>,
     /// How the application connects.
     pub connect: PgConnectOptions,
+    /// How the administrator connects to the scenario's database.
+    pub admin: PgConnectOptions,
     /// When the inject phase starts, from the start of the run.
     pub inject_from: Duration,
     /// The rules of the proxy between the application and the server, if there is one.
     pub wire: Option<Arc<proxy::Rules>>,
+    /// The server, if it was started for this scenario alone.
+    pub control: Option<Control>,
     /// The pooler between the application and the server, if there is one.
     pub pooler: Option<Arc<Pooler>>,
 }
@@ -97,6 +107,8 @@ pub fn build(spec: &FaultSpec, seed: u64, scenario: &str, target: &Target) -> Re
         }
         FaultAction::FloodHeavy { clients, .. } => Box::new(heavy::FloodHeavy::new(aggressor()?, *clients, target)),
         FaultAction::FloodLock { hold, .. } => Box::new(lock::FloodLock::new(aggressor()?, *hold, target)),
+        FaultAction::Server(fault) => server::build(*fault, target)?,
+        FaultAction::Operator(fault) => Box::new(operator::OperatorMistake::new(*fault, target)),
         FaultAction::Wire(fault) => {
             let rules = target.wire.clone().ok_or("there is no proxy between the application and the server")?;
             Box::new(wire::OnTheWire::new(spec.index, rules, proxy::Rule::of(fault, &spec.when), target))
@@ -116,6 +128,31 @@ pub fn undo_of(action: &FaultAction) -> &'static str {
         FaultAction::FloodRate { .. } => "the flood's arrivals stop; requests under way end or reach their deadline",
         FaultAction::FloodHeavy { .. } => "the heavy queries' tasks are stopped and their statements cancelled",
         FaultAction::FloodLock { .. } => "the lock is released and its connection closed",
+        FaultAction::Server(fault) => undo_of_server_fault(*fault),
+        FaultAction::Operator(OperatorFault::GrantBypassrls) => {
+            "the attribute is taken from the role and its connections are opened anew; checked that the catalogue is as before"
+        }
+        FaultAction::Operator(_) => "put back in one transaction; checked that the catalogue is as it was before",
         FaultAction::Wire(_) => "the rule is taken out of the proxy; checked that it is gone",
+    }
+}
+
+fn undo_of_server_fault(fault: ServerFault) -> &'static str {
+    match fault {
+        ServerFault::Terminate { .. } => "the strokes stop; the application has replaced what it lost",
+        ServerFault::CheckpointStorm { .. } => "the checkpoints stop",
+        ServerFault::LongTransaction => "its transaction ends; checked that a vacuum removes every dead row",
+        ServerFault::Kill => "the server is started again, through crash recovery; checked that it takes writes",
+        ServerFault::Pause => "every process goes on; checked that the server takes writes",
+        ServerFault::CutNetwork => "the container joins its network again; checked that the server takes writes",
+        ServerFault::FillDisk => "the ballast is removed; checked that it is gone",
+        ServerFault::ShrinkConnections { .. } => {
+            "the setting is reset and the server restarted; checked that `max_connections` is as before"
+        }
+        ServerFault::ReplicaLag { .. } => "the delay is reset; checked that the replica has none",
+        ServerFault::ReplicaCut => "the replica is told its primary again; checked that it streams, or was promoted",
+        ServerFault::Failover => {
+            "the old primary stays dead and goes with its folder; checked that the new one takes writes"
+        }
     }
 }

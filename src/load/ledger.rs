@@ -33,6 +33,11 @@ impl LedgerBook {
         }
     }
 
+    /// The write that was acknowledged last.
+    pub fn last(&self) -> Option<Acknowledged> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).last().copied()
+    }
+
     /// Acknowledgements beyond the capacity.
     pub fn not_kept(&self) -> u64 {
         self.not_kept.load(Ordering::Relaxed)

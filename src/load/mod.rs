@@ -20,7 +20,7 @@ pub use driver::Load;
 pub use executor::{Executor, Request};
 pub use ledger::{Acknowledged, LedgerBook};
 pub use mix::{OperationMix, TenantMix};
-pub use operation::{Row, Step};
+pub use operation::{NEW_PARTITION, Row, Step};
 pub use plan::LoadPlan;
 pub use recorder::{Recorder, RecorderOptions, Totals};
 pub use slices::{Outcome, SliceClock};

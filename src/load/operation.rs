@@ -19,6 +19,10 @@ const VIEW_READ: &str = "SELECT tenant_id, body FROM tenant_documents WHERE id =
 const USAGE_REPORT: &str = "SELECT tenant_id, NULL::text FROM usage_report LIMIT $1";
 const INSERT_ORDER: &str = "INSERT INTO orders (tenant_id, request_key, client_ref, amount_cents) \
      VALUES ($1, $2, $3, $4) RETURNING tenant_id, NULL::text";
+const ORDER_READ: &str = "SELECT tenant_id, NULL::text FROM orders WHERE client_ref = $1";
+/// The partition that the fault `operator.add-partition` adds.
+pub const NEW_PARTITION: &str = "audit_events_2097";
+const PARTITION_READ: &str = "SELECT tenant_id, message FROM audit_events_2097 LIMIT $1";
 /// About 50 ms of one processor for 200 documents.
 const HEAVY_QUERY: &str = "SELECT a.tenant_id, max(md5(a.body || b.body || c.id::text)) FROM documents a, documents b, \
      (SELECT id FROM documents ORDER BY id LIMIT 2) c GROUP BY a.tenant_id";
@@ -52,6 +56,13 @@ pub enum Step {
     },
     /// A cross join that burns a processor.
     HeavyQuery,
+    /// An order that was acknowledged.
+    OrderRead {
+        /// Its reference.
+        client_ref: i64,
+    },
+    /// A partition of the audit trail, read directly.
+    PartitionRead,
 }
 
 impl Step {
@@ -84,9 +95,9 @@ impl Step {
     /// The operation that it counts as.
     pub fn operation(self) -> Operation {
         match self {
-            Step::PointRead(_) | Step::RangeRead(_) => Operation::Read,
+            Step::PointRead(_) | Step::RangeRead(_) | Step::OrderRead { .. } => Operation::Read,
             Step::InsertOrder { .. } => Operation::Write,
-            Step::ViewRead(_) | Step::UsageReport | Step::HeavyQuery => Operation::Report,
+            Step::ViewRead(_) | Step::UsageReport | Step::HeavyQuery | Step::PartitionRead => Operation::Report,
         }
     }
 
@@ -96,7 +107,8 @@ impl Step {
             Step::PointRead(_) | Step::RangeRead(_) | Step::HeavyQuery => "documents",
             Step::ViewRead(_) => "tenant_documents",
             Step::UsageReport => "usage_report",
-            Step::InsertOrder { .. } => "orders",
+            Step::PartitionRead => NEW_PARTITION,
+            Step::InsertOrder { .. } | Step::OrderRead { .. } => "orders",
         }
     }
 
@@ -114,6 +126,8 @@ impl Step {
             Step::ViewRead(id) => sqlx::query(VIEW_READ).bind(id).bind(READ_LIMIT),
             Step::UsageReport => sqlx::query(USAGE_REPORT).bind(READ_LIMIT),
             Step::HeavyQuery => sqlx::query(HEAVY_QUERY),
+            Step::OrderRead { client_ref } => sqlx::query(ORDER_READ).bind(client_ref),
+            Step::PartitionRead => sqlx::query(PARTITION_READ).bind(READ_LIMIT),
             Step::InsertOrder { client_ref, request_key } => sqlx::query(INSERT_ORDER)
                 .bind(tenant.0)
                 .bind(request_key)

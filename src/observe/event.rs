@@ -11,6 +11,9 @@ use crate::scenario::{ErrorKind, Operation, Phase, Pooler, TenantSlug, Who};
 /// The journal's own version; a reader refuses a larger one.
 pub const JOURNAL_SCHEMA_VERSION: u32 = 1;
 
+/// Interval of the catalogue check of the monitoring layer, in milliseconds.
+pub const CATALOGUE_CHECK_MS: u64 = 250;
+
 /// Width of a slice, in milliseconds.
 pub const SLICE_MS: u64 = 100;
 
@@ -87,6 +90,13 @@ pub enum Event {
         bypass_share: f64,
         /// The threshold.
         threshold: f64,
+    },
+    /// The catalogue check saw that a protection of the database is not what it was when the run began.
+    CatalogueAlert {
+        /// When.
+        at_us: u64,
+        /// What is different, up to ten sentences.
+        what: Vec<String>,
     },
     /// Per tenant, what one phase did. Tenants that asked for nothing are left out.
     TenantCounts {

@@ -191,7 +191,7 @@ struct Kind {
 }
 
 /// The kinds of event that this version knows.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     "header",
     "phase_started",
     "phase_ended",
@@ -201,6 +201,7 @@ const KNOWN: [&str; 12] = [
     "leak",
     "error_example",
     "alert",
+    "catalogue_alert",
     "tenant_counts",
     "ledger",
     "footer",

@@ -59,6 +59,10 @@ codes! {
         "The share of transactions without a confirmed tenant context exceeded the monitor's threshold and no alert was raised.";
     MonitorAlert, "TC-M02", Notice, "monitor alert raised",
         "The monitor saw transactions without a confirmed tenant context and said so.";
+    CatalogueAlert, "TC-D01", Notice, "a protection was taken away, and the catalogue check said so",
+        "The catalogue of the database was no longer what it was when the run began, and an alert says when that was seen.";
+    CatalogueBlind, "TC-D02", Integrity, "a protection was taken away, and nobody was told",
+        "Row security, a policy, an owner, a grant or a role's right was changed while the application ran, and no alert was raised.";
     PoolExhausted, "TC-P01", Availability, "connection pool exhausted",
         "Requests failed because no pool connection came free in time.";
     PoolLeak, "TC-P02", Availability, "connections leaked from the pool",

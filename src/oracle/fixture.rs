@@ -39,6 +39,8 @@ pub(in crate::oracle) fn scenario() -> Scenario {
             defence: [Layer::Guard, Layer::Rls, Layer::Monitor].into(),
             defects: BTreeSet::new(),
             server: ServerUse::Alone,
+            replica: None,
+            disk_bytes: None,
         },
         fleet: Fleet { starter: 4, growth: 2, enterprise: 1, rows_per_tenant: 10 },
         load: Load {

@@ -80,6 +80,8 @@ pub(super) struct Seen<'a> {
     pub(super) leaks: Vec<&'a Leak>,
     /// Times of alerts, in order.
     pub(super) alerts: Vec<u64>,
+    /// Times of the catalogue check's alerts, in order.
+    pub(super) catalogue_alerts: Vec<u64>,
     tenants: BTreeMap<Phase, TenantRows>,
     pub(super) ledger: Option<Ledger>,
     pub(super) footer: Option<&'a Footer>,
@@ -99,6 +101,7 @@ impl<'a> Seen<'a> {
             faults: vec![FaultSeen::default(); scenario.faults.len()],
             leaks: Vec::new(),
             alerts: Vec::new(),
+            catalogue_alerts: Vec::new(),
             tenants: BTreeMap::new(),
             ledger: None,
             footer: None,
@@ -110,6 +113,7 @@ impl<'a> Seen<'a> {
         seen.slices.sort_by_key(|slice| (slice.at_us, slice.phase));
         seen.leaks.sort_by_key(|leak| leak.at_us);
         seen.alerts.sort_unstable();
+        seen.catalogue_alerts.sort_unstable();
         Ok(seen)
     }
 
@@ -135,6 +139,7 @@ impl<'a> Seen<'a> {
             Event::Slice(slice) => self.take_slice(slice)?,
             Event::Leak(leak) => self.leaks.push(leak),
             Event::Alert { at_us, .. } => self.alerts.push(*at_us),
+            Event::CatalogueAlert { at_us, .. } => self.catalogue_alerts.push(*at_us),
             Event::TenantCounts { phase, rows } => {
                 let tenants = self.tenants.entry(*phase).or_default();
                 for [tenant, counts @ ..] in rows {

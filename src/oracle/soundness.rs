@@ -4,7 +4,7 @@
 use super::judgement::{Check, FaultSummary, Verdict};
 use super::seen::{FaultSeen, Seen, Window};
 use super::tally::Tally;
-use crate::scenario::{Fault, FaultAction, LoadShape, Phase, ServerUse, Who};
+use crate::scenario::{Fault, FaultAction, LoadShape, OperatorFault, Phase, ServerFault, ServerUse, Who};
 use crate::wording::{count, plural, share};
 
 /// At least this share of the intended arrivals must have been sent, where no fault is on: in time, if the scenario has
@@ -113,6 +113,12 @@ fn likely_reason(fault: &Fault, seen: &FaultSeen) -> String {
         }
         FaultAction::FloodHeavy { .. } => "no heavy query was sent while it was on; give it longer",
         FaultAction::FloodLock { .. } => "the lock was never taken; look at who else holds it",
+        FaultAction::Server(ServerFault::Terminate { .. }) => "no backend was in a transaction while it was on",
+        FaultAction::Server(ServerFault::LongTransaction) => "no document was updated while it was on; give it longer",
+        FaultAction::Server(ServerFault::ReplicaLag { .. }) => "nothing was written that could be read back",
+        FaultAction::Server(_) => "the application had no connection when it came",
+        FaultAction::Operator(OperatorFault::AddPartition) => "the job that reads the new partition read nothing",
+        FaultAction::Operator(_) => "the catalogue was so already",
         FaultAction::Wire(_) => "nothing that crossed the wire matched its trigger while it was on",
     }
     .to_owned()
@@ -153,6 +159,10 @@ fn unit_of(action: &FaultAction) -> &'static str {
         FaultAction::FloodHeavy { .. } => "heavy queries",
         FaultAction::FloodLock { .. } => "table locks",
         FaultAction::PoolStorm { .. } => "connection attempts",
+        FaultAction::Operator(OperatorFault::AddPartition) => "reads of the partition",
+        FaultAction::Operator(_) => "protections",
+        FaultAction::Server(ServerFault::Terminate { .. }) => "backends",
+        FaultAction::Server(ServerFault::CheckpointStorm { .. }) => "checkpoints",
         FaultAction::PoolerRestart { .. } => "restarts",
         FaultAction::Wire(fault) if fault.touches_statements() => "statements",
         _ => "connections",

@@ -51,6 +51,10 @@ pub(super) fn price_alone(finding: &Finding, judgement: &Judgement, scale: Scale
         Code::LostWrite => writes(Cause::LostWrites, "lost", finding, scale, point),
         Code::DuplicateWrite => writes(Cause::DuplicateWrites, "stored twice", finding, scale, point),
         Code::MonitorBlind => nothing("a blind guard loses nothing itself; what it failed to report has its own price"),
+        Code::CatalogueAlert => exposure(finding, scale, point),
+        Code::CatalogueBlind => {
+            nothing("a blind guard loses nothing itself; the rows that crossed have their own price")
+        }
         Code::MonitorAlert => nothing("an alert is the guard at work; what it reports has its own price"),
     }
 }
@@ -83,6 +87,40 @@ fn breach(finding: &Finding, scale: Scale<'_>, point: &Point) -> Alone {
         at_scale: vendor(records),
         basis,
         records: Some(records),
+        incident: None,
+    }
+}
+
+/// What crossed until somebody was told: the price of the time to detect.
+fn exposure(finding: &Finding, scale: Scale<'_>, point: &Point) -> Alone {
+    let radius = &finding.blast_radius;
+    if radius.rows == 0 {
+        return nothing("no foreign row crossed until the alert");
+    }
+    let model = BreachModel::of(point);
+    let rows = radius.rows as f64;
+    let grown = scale.business() as f64 / scale.fleet().max(1) as f64;
+    let all = scale.business() as f64 * scale.records_per_tenant() as f64;
+    let records = (rows * grown).min(all);
+    let seconds = clean_amount(radius.seconds);
+    let basis = format!(
+        "time to detect {} s, in which {} foreign rows crossed, repeats included; as of {} instead of {} tenants {} records, \
+         of the {} that there are: {}; a check that looks half as often lets twice as many cross",
+        number(seconds),
+        number(rows),
+        number(scale.business() as f64),
+        number(scale.fleet() as f64),
+        number(records),
+        number(all),
+        model.formula(&number(records))
+    );
+    Alone {
+        cause: Cause::Exposure,
+        model: "time to detect",
+        observed: vendor(usd(model.median(rows))),
+        at_scale: vendor(usd(model.median(records))),
+        basis,
+        records: None,
         incident: None,
     }
 }

@@ -136,7 +136,7 @@ fn every_code_is_priced_or_says_why_not() {
         let mut radius = hurt(Tier::Enterprise, 1, 0.5, 3.0);
         (radius.tenants_exposed, radius.rows) = (1, 10);
         let run = priced(&plain(), vec![finding(code, 10, radius)]);
-        let free = matches!(code, Code::MonitorBlind | Code::MonitorAlert);
+        let free = matches!(code, Code::MonitorBlind | Code::MonitorAlert | Code::CatalogueBlind);
         assert_eq!(run.cost_usd == MicroDollars::ZERO, free, "{code}");
         assert!(run.findings[0].basis.len() > 20 && free == run.findings[0].basis.starts_with("$0: "), "{code}");
         assert_eq!(run.findings[0].model == "none", free, "{code}");

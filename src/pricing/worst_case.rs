@@ -1,7 +1,7 @@
 //! What a scenario could cost before it has run: its faults and planted bugs at their full extent.
 
 use crate::business_metrics::{Assumptions, BreachModel, MicroDollars, Outage, SlaSchedule};
-use crate::scenario::{Defect, FaultAction, OnStatement, Scenario, WireFault};
+use crate::scenario::{Defect, FaultAction, OnStatement, Scenario, ServerFault, WireFault};
 
 use super::model::usd;
 use super::scale::Scale;
@@ -62,7 +62,7 @@ pub fn worst_case(scenario: &Scenario, assumptions: &Assumptions) -> WorstCase {
 /// Whether something in the scenario is about one tenant's data reaching another.
 fn can_expose(scenario: &Scenario) -> bool {
     let drops = scenario.faults.iter().any(|fault| match &fault.action {
-        FaultAction::ContextDrop { .. } => true,
+        FaultAction::ContextDrop { .. } | FaultAction::Operator(_) => true,
         FaultAction::Wire(fault) => {
             use OnStatement::{Reorder, Swallow};
             matches!(fault, WireFault::DropContext | WireFault::Statement(Swallow | Reorder))
@@ -70,8 +70,13 @@ fn can_expose(scenario: &Scenario) -> bool {
         _ => false,
     });
     let spills = scenario.stack.defects.iter().any(|defect| match defect {
-        Defect::NoBulkhead | Defect::LeakOnError | Defect::AckWithoutCommit | Defect::BlindRetry => false,
-        Defect::KeptStatements | Defect::KeylessRetry => false,
+        Defect::NoBulkhead
+        | Defect::LeakOnError
+        | Defect::AsyncCommit
+        | Defect::AckWithoutCommit
+        | Defect::BlindRetry
+        | Defect::KeptStatements
+        | Defect::KeylessRetry => false,
         Defect::SessionSet
         | Defect::SetOutsideTransaction
         | Defect::SwallowedReset
@@ -94,13 +99,19 @@ fn can_stop(scenario: &Scenario) -> bool {
 }
 
 fn spoils_writes(scenario: &Scenario) -> bool {
-    let spoils =
-        |defect: &Defect| matches!(defect, Defect::AckWithoutCommit | Defect::BlindRetry | Defect::KeylessRetry);
+    let spoils = |defect: &Defect| {
+        use Defect::{AckWithoutCommit, AsyncCommit, BlindRetry, KeylessRetry};
+        matches!(defect, AsyncCommit | AckWithoutCommit | BlindRetry | KeylessRetry)
+    };
     let on_the_wire = |fault: &FaultAction| {
         use OnStatement::{CutAfterReply, CutBefore, Duplicate, Reorder, Swallow};
         let verbs =
             |verb: &OnStatement| matches!(verb, CutAfterReply(_) | CutBefore(_) | Duplicate | Reorder | Swallow);
-        matches!(fault, FaultAction::Wire(WireFault::Statement(verb)) if verbs(verb))
+        match fault {
+            FaultAction::Wire(WireFault::Statement(verb)) => verbs(verb),
+            FaultAction::Server(fault) => matches!(fault, ServerFault::Kill | ServerFault::Failover),
+            _ => false,
+        }
     };
     scenario.stack.defects.iter().any(spoils) || scenario.faults.iter().any(|fault| on_the_wire(&fault.action))
 }

@@ -147,7 +147,11 @@ fn interrupted(not_run: &[String]) -> Option<String> {
         0 => String::new(),
         n => format!(" and {} more", count(n)),
     };
-    Some(format!("The run was interrupted before `{first}`{rest} began."))
+    // Whoever could not run here has its reason behind its name.
+    match first.split_once(" (") {
+        Some((name, why)) => Some(format!("`{name}`{rest} did not run: {}.", why.trim_end_matches(')'))),
+        None => Some(format!("The run was interrupted before `{first}`{rest} began.")),
+    }
 }
 
 fn all_hold(scenarios: &[ScenarioReport]) -> String {

@@ -152,7 +152,8 @@ fn at_us(event: &Event) -> Option<u64> {
         | Event::FaultInjected { at_us, .. }
         | Event::FaultHealed { at_us, .. }
         | Event::ErrorExample { at_us, .. }
-        | Event::Alert { at_us, .. } => Some(*at_us),
+        | Event::Alert { at_us, .. }
+        | Event::CatalogueAlert { at_us, .. } => Some(*at_us),
         Event::Slice(slice) => Some(slice.at_us),
         Event::Leak(leak) => Some(leak.at_us),
         Event::Footer(footer) => Some(footer.at_us),

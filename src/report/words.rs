@@ -194,6 +194,8 @@ pub(super) fn advice(code: Code) -> &'static str {
         Code::ContextFailSilent => "make a missing context an error, so that nobody takes it for an empty account",
         Code::MonitorBlind => "count transactions without a tenant context and alert above the threshold",
         Code::MonitorAlert => "find who runs transactions without a tenant context",
+        Code::CatalogueAlert => "put back what the catalogue check names, and look at how long it took to say so",
+        Code::CatalogueBlind => "compare row security, policies, owners and grants with the migrations in intervals",
         Code::PoolExhausted => "bound what one tier may hold of the pool, and fail fast at the limit",
         Code::PoolLeak => "return connections on every way out, errors and cancellation included",
         Code::NoisyNeighbour => "limit the rate and the connections of one tenant",

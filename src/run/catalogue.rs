@@ -1,16 +1,18 @@
-//! Many scenarios on one server: those that measure no latency side by side, then the others one by one.
+//! Many scenarios: those that measure no latency side by side on one server, then the others one by one, then those that
+//! need a server of their own, each with one.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 
 use futures_util::StreamExt;
 
 use super::options::{RunError, RunOptions};
-use super::session::Session;
+use super::session::{Session, run_scenario};
 use crate::report::{RunReport, ScenarioReport, Trouble, assemble_interrupted};
 use crate::scenario::{Scenario, ServerUse};
 
 /// Runs every scenario and assembles the report. A scenario that the harness cannot run becomes a trouble of the
-/// report; the others still run. After an interruption the scenarios that have not begun are named as not run.
+/// report, one that its provider cannot do is named as not run; the others still run. After an interruption the scenarios that have not begun are named as not run.
 pub async fn run_catalogue(scenarios: &[Scenario], options: &RunOptions) -> RunReport {
     let mut by_version: BTreeMap<Option<&str>, Vec<&Scenario>> = BTreeMap::new();
     for scenario in scenarios {
@@ -35,49 +37,77 @@ struct Ran {
 }
 
 async fn run_on_one_server(version: Option<&str>, scenarios: &[&Scenario], options: &RunOptions) -> Ran {
-    let trouble =
-        |scenario: &str, error: &RunError| Trouble { scenario: scenario.to_owned(), message: with_causes(error) };
+    let of = |server: ServerUse| -> Vec<&Scenario> {
+        scenarios.iter().copied().filter(|scenario| scenario.stack.server == server).collect()
+    };
+    let (shared, alone, own) = (of(ServerUse::Shared), of(ServerUse::Alone), of(ServerUse::Own));
+    let mut ran = match shared.is_empty() && alone.is_empty() {
+        true => Ran::default(),
+        false => run_in_one_session(version, shared, alone, options).await,
+    };
+    ran.take_all(own, options, options.jobs, |scenario| run_scenario(scenario, options.clone())).await;
+    ran
+}
+
+/// Those that share a server side by side, then those that have it to themselves one by one.
+async fn run_in_one_session(
+    version: Option<&str>,
+    shared: Vec<&Scenario>,
+    alone: Vec<&Scenario>,
+    options: &RunOptions,
+) -> Ran {
+    let names = || shared.iter().chain(&alone).map(|scenario| scenario.name.clone()).collect::<Vec<_>>();
     let started = tokio::select! {
         started = Session::start(options.clone(), version) => started,
-        () = options.cancel.cancelled() => {
-            let not_run = scenarios.iter().map(|scenario| scenario.name.clone()).collect();
-            return Ran { not_run, ..Ran::default() };
-        }
+        () = options.cancel.cancelled() => return Ran { not_run: names(), ..Ran::default() },
     };
     let session = match started {
         Ok(session) => session,
-        Err(error) => {
-            let scenario = scenarios.iter().map(|scenario| scenario.name.as_str()).collect::<Vec<_>>().join(", ");
-            return Ran { troubles: vec![trouble(&scenario, &error)], ..Ran::default() };
-        }
+        Err(error) => return Ran { troubles: vec![trouble(&names().join(", "), &error)], ..Ran::default() },
     };
-    let (shared, alone): (Vec<&Scenario>, Vec<&Scenario>) =
-        scenarios.iter().copied().partition(|scenario| scenario.stack.server == ServerUse::Shared);
     let mut ran = Ran::default();
-    for (group, jobs) in [(shared, options.jobs.max(1)), (alone, 1)] {
-        let mut runs = futures_util::stream::iter(group)
-            .map(|scenario| {
-                let session = &session;
-                async move {
-                    match options.cancel.is_cancelled() {
-                        true => (scenario, None),
-                        false => (scenario, Some(session.run(scenario).await)),
-                    }
-                }
-            })
-            .buffer_unordered(jobs);
-        while let Some(run) = runs.next().await {
-            match run {
-                (_, Some(Ok(report))) => ran.reports.push(report),
-                (scenario, Some(Err(error))) => ran.troubles.push(trouble(&scenario.name, &error)),
-                (scenario, None) => ran.not_run.push(scenario.name.clone()),
-            }
-        }
+    for (group, jobs) in [(shared, options.jobs), (alone, 1)] {
+        ran.take_all(group, options, jobs, |scenario| session.run(scenario)).await;
     }
     if let Err(error) = session.stop().await {
         ran.troubles.push(trouble("clean-up", &error));
     }
     ran
+}
+
+impl Ran {
+    /// Runs scenarios side by side and keeps what became of them. After an interruption no further one begins.
+    async fn take_all<'a, F: Future<Output = Result<ScenarioReport, RunError>>>(
+        &mut self,
+        scenarios: Vec<&'a Scenario>,
+        options: &RunOptions,
+        jobs: usize,
+        run: impl Fn(&'a Scenario) -> F,
+    ) {
+        let run = &run;
+        let mut runs = futures_util::stream::iter(scenarios)
+            .map(|scenario| async move {
+                match options.cancel.is_cancelled() {
+                    true => (scenario, None),
+                    false => (scenario, Some(run(scenario).await)),
+                }
+            })
+            .buffer_unordered(jobs.max(1));
+        while let Some(ran) = runs.next().await {
+            match ran {
+                (_, Some(Ok(report))) => self.reports.push(report),
+                (scenario, Some(Err(RunError::NotHere(why)))) => {
+                    self.not_run.push(format!("{} ({why})", scenario.name))
+                }
+                (scenario, Some(Err(error))) => self.troubles.push(trouble(&scenario.name, &error)),
+                (scenario, None) => self.not_run.push(scenario.name.clone()),
+            }
+        }
+    }
+}
+
+fn trouble(scenario: &str, error: &RunError) -> Trouble {
+    Trouble { scenario: scenario.to_owned(), message: with_causes(error) }
 }
 
 /// An error and everything that caused it, in one line.

@@ -24,6 +24,7 @@ pub(super) struct Live<'a> {
     pub(super) executor: Arc<Executor>,
     pub(super) journal: &'a mut JournalWriter,
     pub(super) faults: UnboundedReceiver<FaultEvent>,
+    pub(super) catalogue_alerts: UnboundedReceiver<Event>,
     pub(super) reporter: &'a dyn Reporter,
     /// Fired by the user.
     pub(super) interrupt: CancellationToken,
@@ -115,10 +116,13 @@ impl Live<'_> {
         Ok(())
     }
 
-    /// Writes what the conductor reported.
+    /// Writes what the conductor and the catalogue check reported.
     pub(super) fn write_fault_events(&mut self) -> Result<(), RunError> {
         while let Ok(event) = self.faults.try_recv() {
             self.journal.append(&in_journal(event))?;
+        }
+        while let Ok(alert) = self.catalogue_alerts.try_recv() {
+            self.journal.append(&alert)?;
         }
         Ok(())
     }

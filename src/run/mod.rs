@@ -5,6 +5,7 @@
 //! Whatever a run started is undone on every way out.
 
 mod catalogue;
+mod catalogue_check;
 mod live;
 mod options;
 mod progress;

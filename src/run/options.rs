@@ -53,6 +53,9 @@ pub enum RunError {
     /// The server.
     #[error(transparent)]
     Stack(#[from] StackError),
+    /// The provider cannot do what the scenario is about. It was not run, which is never a pass.
+    #[error("{0}")]
+    NotHere(String),
     /// The scenario's database could not be prepared.
     #[error("cannot prepare the database: {0}")]
     Prepare(#[source] Box<dyn std::error::Error + Send + Sync>),

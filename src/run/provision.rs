@@ -82,15 +82,17 @@ async fn behind_the_pooler(
         }
         false => (direct, None),
     };
+    server.replica_catches_up().await?;
     let tenancy = Tenancy::new(TenancyOptions {
         connect: connect.clone(),
+        replica: server.connect_to_replica(role_of(scenario), database).await,
         behind,
         pool: scenario.stack.pool.clone(),
         defence: scenario.stack.defence.clone(),
         defects: scenario.stack.defects.clone(),
         statement_timeout: scenario.load.timeout,
     })?;
-    tenancy.pool().warm_up().await?;
+    tenancy.warm_up().await?;
     Ok((tenancy, connect, proxy))
 }
 

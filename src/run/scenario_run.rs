@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::catalogue_check::CatalogueCheck;
 use super::live::{Live, micros};
 use super::options::{RunError, RunOptions};
 use super::progress::ProgressEvent;
@@ -18,7 +20,7 @@ use crate::load::{Classes, Executor, Load, LoadPlan, Recorder, RecorderOptions, 
 use crate::observe::{
     EndReason, Event, Footer, Header, JOURNAL_SCHEMA_VERSION, JournalWriter, PoolerInfo, Roster, UndoRecord,
 };
-use crate::scenario::{Phase, Scenario};
+use crate::scenario::{Layer, Phase, Scenario};
 use crate::stack::{Pooler, Server};
 use crate::tenancy::Directory;
 
@@ -37,7 +39,7 @@ pub(super) async fn run_in_database(
 ) -> Result<Vec<UndoRecord>, RunError> {
     let provisioned = provision(server, database, scenario, options.seed).await?;
     let (tenancy, pooler) = (provisioned.tenancy.clone(), provisioned.pooler.clone());
-    let run = std::panic::AssertUnwindSafe(run_provisioned(server, provisioned, scenario, options, journal));
+    let run = std::panic::AssertUnwindSafe(run_provisioned(server, database, provisioned, scenario, options, journal));
     let outcome = run.catch_unwind().await;
     tenancy.shut_down();
     let mut undone = Vec::new();
@@ -55,6 +57,7 @@ pub(super) async fn run_in_database(
 
 async fn run_provisioned(
     server: &Server,
+    database: &str,
     provisioned: Provisioned,
     scenario: &Scenario,
     options: &RunOptions,
@@ -90,7 +93,25 @@ async fn run_provisioned(
     let executor = Executor::new(tenancy, directory, recorder, Instant::now(), scenario.load.timeout, rows);
     let executor = Arc::new(executor.retrying(scenario.load.retries));
     let inject_from = scenario.phases.baseline;
-    let target = Target { executor: executor.clone(), plan: plan.clone(), connect, inject_from, wire, pooler };
+    let (send_alert, catalogue_alerts) = mpsc::unbounded_channel();
+    let check = match tenancy_watches(scenario) {
+        true => {
+            let check = CatalogueCheck::start(admin.clone(), connect.get_username()).await;
+            let check = check.map_err(|error| RunError::Prepare(error.into()))?;
+            Some(AbortOnDropHandle::new(tokio::spawn(check.watch(executor.clone(), send_alert))))
+        }
+        false => None,
+    };
+    let target = Target {
+        executor: executor.clone(),
+        plan: plan.clone(),
+        connect,
+        admin: admin.clone(),
+        inject_from,
+        wire,
+        pooler,
+        control: server.control(),
+    };
 
     let stop = options.cancel.child_token();
     let (send_fault, faults) = mpsc::unbounded_channel();
@@ -103,6 +124,7 @@ async fn run_provisioned(
         executor: executor.clone(),
         journal: &mut journal,
         faults,
+        catalogue_alerts,
         reporter: &*options.reporter,
         interrupt: options.cancel.clone(),
         stop: stop.clone(),
@@ -117,6 +139,7 @@ async fn run_provisioned(
         tracing::warn!("requests were still under way {wind_down:?} after the load had ended; they were cut off");
     }
     let mut end = followed?;
+    drop(check);
     live.write_fault_events()?;
     live.last_look_at_the_monitor()?;
     if let Err(problem) = conducted {
@@ -124,7 +147,14 @@ async fn run_provisioned(
     }
     let (name, phase, lasts) = (scenario.name.clone(), Phase::Verify, Duration::ZERO);
     options.reporter.event(&ProgressEvent::PhaseStarted { scenario: name, phase, lasts });
+    // A failover has led the administrator elsewhere.
+    let admin = server.admin(database);
     close(scenario, &executor, &admin, journal, end, undo).await
+}
+
+/// The catalogue check belongs to the monitoring layer.
+fn tenancy_watches(scenario: &Scenario) -> bool {
+    scenario.stack.defence.contains(&Layer::Monitor)
 }
 
 /// What was undone, and what went wrong with the faults.

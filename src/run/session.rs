@@ -10,7 +10,7 @@ use super::scenario_run::run_in_database;
 use crate::observe::{UndoRecord, read_journal};
 use crate::report::{ScenarioReport, judge_journal};
 use crate::scenario::{Pooler, PoolerSpec, Scenario};
-use crate::stack::{SeedProgress, Server};
+use crate::stack::{Needs, ProviderChoice, SeedProgress, Server};
 
 /// A running server.
 pub struct Session {
@@ -77,6 +77,9 @@ impl Session {
     }
 
     async fn run_and_judge(&self, scenario: &Scenario) -> Result<ScenarioReport, RunError> {
+        if let Some(why) = scenario.cannot_run_on(self.server.provider()) {
+            return Err(RunError::NotHere(why));
+        }
         let begun = Instant::now();
         let scenario = &self.options.pooler.map_or(Cow::Borrowed(scenario), |kind| with_pooler(scenario, kind));
         let reporter = self.options.reporter.clone();
@@ -108,7 +111,9 @@ impl Session {
 
 /// The scenario behind this pooler, unless it names one itself.
 fn with_pooler(scenario: &Scenario, kind: Pooler) -> Cow<'_, Scenario> {
-    if scenario.stack.pooler.kind != Pooler::None || kind == Pooler::None {
+    // A pooler leads to one server, and a scenario with a replica has two.
+    let none = kind == Pooler::None || scenario.stack.replica.is_some();
+    if none || scenario.stack.pooler.kind != Pooler::None {
         return Cow::Borrowed(scenario);
     }
     let mut behind = scenario.clone();
@@ -120,8 +125,14 @@ fn with_pooler(scenario: &Scenario, kind: Pooler) -> Cow<'_, Scenario> {
 /// Runs one scenario on a server of its own: the few lines that a test needs.
 ///
 /// # Errors
-/// Harness trouble. A scenario that fails is a report, not an error.
-pub async fn run_scenario(scenario: &Scenario, options: RunOptions) -> Result<ScenarioReport, RunError> {
+/// Harness trouble, and [`RunError::NotHere`] if the provider cannot do what the scenario is about. A scenario that
+/// fails is a report, not an error.
+pub async fn run_scenario(scenario: &Scenario, mut options: RunOptions) -> Result<ScenarioReport, RunError> {
+    let named = options.stack.provider != ProviderChoice::Auto;
+    if let Some(why) = scenario.cannot_run_on(options.stack.provider.name()).filter(|_| named) {
+        return Err(RunError::NotHere(why));
+    }
+    options.stack.needs = Needs::of(&scenario.stack);
     let session = Session::start(options, scenario.stack.postgres.as_deref()).await?;
     let report = session.run(scenario).await;
     session.stop().await?;

@@ -12,7 +12,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
-use super::vocabulary::{ContextLayer, ContextResidue, Defect, Layer, Operation, Pooler, ServerUse, StatementKind};
+use super::operator_fault::OperatorFault;
+use super::server_fault::ServerFault;
+use super::vocabulary::{
+    ContextLayer, ContextResidue, Defect, Layer, Operation, Pooler, Replica, ServerUse, StatementKind,
+};
 use super::wire_fault::WireFault;
 pub use crate::business_metrics::Tier;
 
@@ -73,6 +77,10 @@ pub struct StackSpec {
     pub defects: BTreeSet<Defect>,
     /// Whether the server may be shared with scenarios that run at the same time.
     pub server: ServerUse,
+    /// A streaming replica that `read` and `report` go to; needs a server of its own.
+    pub replica: Option<Replica>,
+    /// The scenario's database lies on a volume of so many bytes; needs a server of its own.
+    pub disk_bytes: Option<u64>,
 }
 
 /// The application's pool.
@@ -331,6 +339,10 @@ pub enum FaultAction {
     },
     /// `network.*` and `protocol.*`: something goes wrong between the application and the server.
     Wire(WireFault),
+    /// `operator.*`: somebody takes away a protection of the database.
+    Operator(OperatorFault),
+    /// `server.*`: the server itself goes wrong.
+    Server(ServerFault),
 }
 
 impl Fault {
@@ -362,6 +374,8 @@ impl FaultAction {
             FaultAction::FloodHeavy { .. } => "flood.heavy",
             FaultAction::FloodLock { .. } => "flood.lock",
             FaultAction::Wire(fault) => fault.name(),
+            FaultAction::Operator(fault) => fault.name(),
+            FaultAction::Server(fault) => fault.name(),
         }
     }
 

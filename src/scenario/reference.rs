@@ -6,14 +6,14 @@ use super::check::expect::{Grain, grain, needs_alone};
 use super::condition::{ErrorKind, Metric, Unit};
 use super::model::{Phase, Tier};
 use super::vocabulary::{
-    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, Operation, Pooler, ServerUse,
-    StatementKind, Word, spellings,
+    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, LoadTable, Operation, Pooler, Replica,
+    ServerUse, StatementKind, Word, spellings,
 };
 use super::wire::{self, Decode, Key, Need};
 
 const PROSE: &str = include_str!("reference.md");
 /// The keys of a fault that name what it does.
-const FAMILIES: [&str; 6] = ["context", "pool", "pooler", "flood", "network", "protocol"];
+const FAMILIES: [&str; 8] = ["context", "pool", "pooler", "flood", "network", "protocol", "operator", "server"];
 
 /// The reference of scenario files in Markdown, as committed at `docs/scenario-format.md`.
 pub fn reference() -> String {
@@ -29,6 +29,16 @@ pub fn reference() -> String {
     }
     text.push_str(rest);
     text
+}
+
+/// Every fault of the format with what it does, in the order of the format: `context.drop` first.
+pub fn fault_names() -> Vec<(String, String)> {
+    let families = FAMILIES.iter().filter_map(|family| Some((family, keys_at(&format!("fault.{family}"))?)));
+    families
+        .flat_map(|(family, faults)| {
+            faults.iter().map(move |fault| (format!("{family}.{}", fault.name), fault.description()))
+        })
+        .collect()
 }
 
 /// The text up to the next `{marker}`, the marker and what follows. Braces of TOML hold spaces or nothing.
@@ -55,6 +65,8 @@ fn filled(marker: &str) -> Option<String> {
         ("words", "server") => words::<ServerUse>("`server`"),
         ("words", "operation") => words::<Operation>("operation"),
         ("words", "statement") => words::<StatementKind>("`statement`, `after`"),
+        ("words", "replica") => words::<Replica>("`replica`"),
+        ("words", "load-table") => words::<LoadTable>("`table`"),
         ("words", "cut") => words::<Cut>("`how`"),
         ("words", "cut-place") => words::<CutPlace>("`at`"),
         ("words", "phase") => words::<Phase>("phase"),
@@ -183,6 +195,7 @@ mod tests {
         wanted.extend(spellings::<Metric>().chain(spellings::<Defect>()).chain(spellings::<ErrorKind>()));
         wanted.extend(spellings::<ContextResidue>().chain(spellings::<ContextLayer>()).chain(spellings::<Layer>()));
         wanted.extend(spellings::<StatementKind>().chain(spellings::<Cut>()).chain(spellings::<CutPlace>()));
+        wanted.extend(spellings::<LoadTable>().chain(spellings::<Replica>()));
         wanted.extend(spellings::<Tier>().chain(spellings::<Phase>()).chain(spellings::<Operation>()));
         wanted.extend(FINDING_CODES);
         // Faults are named with their family, in which `drop` and `rate` stand.

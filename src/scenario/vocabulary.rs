@@ -87,6 +87,8 @@ words! {
         LeakOnError, "leak-on-error", "A connection is not returned when its request fails.";
         StampFromContext, "stamp-from-context",
             "The tenant column of a write is taken from the connection's context instead of from the request.";
+        AsyncCommit, "async-commit",
+            "The server says that a write is stored before its WAL is written (`synchronous_commit = off`).";
         AckWithoutCommit, "ack-without-commit", "Every 20th write is acknowledged and never committed.";
         BlindRetry, "blind-retry", "Every 20th write is sent twice, without an idempotency key.";
         KeylessRetry, "keyless-retry", "A write that is sent again gets another idempotency key.";
@@ -115,6 +117,15 @@ words! {
             "Runs beside other scenarios, in a database of its own. For scenarios that measure no latency.";
         Alone, "alone",
             "Has the server to itself while it runs. For scenarios that measure latency, throughput or fairness.";
+        Own, "own",
+            "Gets a server that is started for it and removed with it, beside others on this machine. For scenarios that kill, stop or change the server.";
+    }
+
+    /// A streaming replica.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+    Replica ("kind of replica") {
+        Async, "async", "A commit does not wait for the replica, which may be behind.";
+        Sync, "sync", "A commit waits until the replica has applied it (`synchronous_commit = remote_apply`).";
     }
 
     /// An operation of the load.
@@ -144,6 +155,13 @@ words! {
         Request, "request", "Before the application guard: the request arrives without a tenant.";
         Connection, "connection",
             "Between the application and the server: the context statement does not take effect.";
+    }
+
+    /// A table that the load reads or writes.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    LoadTable ("table of the load") {
+        Documents, "documents", "Read by `read` and `report`; every row carries a canary.";
+        Orders, "orders", "Written by `write`.";
     }
 
     /// What a statement on the wire is.
@@ -264,9 +282,9 @@ pub(super) fn spellings<W: Word>() -> impl Iterator<Item = &'static str> {
 
 /// The codes of findings that `must_find` may name. The oracle, below this module, defines what they mean; a
 /// test ties the two lists.
-pub const FINDING_CODES: [&str; 14] = [
-    "TC-L01", "TC-L02", "TC-W01", "TC-W02", "TC-C01", "TC-C02", "TC-C03", "TC-M01", "TC-M02", "TC-P01", "TC-P02",
-    "TC-N01", "TC-A01", "TC-R01",
+pub const FINDING_CODES: [&str; 16] = [
+    "TC-L01", "TC-L02", "TC-W01", "TC-W02", "TC-C01", "TC-C02", "TC-C03", "TC-M01", "TC-M02", "TC-D01", "TC-D02",
+    "TC-P01", "TC-P02", "TC-N01", "TC-A01", "TC-R01",
 ];
 
 #[cfg(test)]
@@ -295,6 +313,8 @@ mod tests {
         same::<Operation>();
         same::<ContextResidue>();
         same::<ContextLayer>();
+        same::<LoadTable>();
+        same::<Replica>();
         same::<StatementKind>();
         same::<Cut>();
         same::<CutPlace>();

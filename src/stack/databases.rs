@@ -55,6 +55,7 @@ impl Databases {
         &self,
         fleet: &Fleet,
         label: &str,
+        tablespace: Option<&str>,
         progress: &(dyn Fn(SeedProgress) + Send + Sync),
     ) -> Result<String, StackError> {
         let cell = self.templates.lock().await.entry(*fleet).or_default().clone();
@@ -62,7 +63,7 @@ impl Databases {
         let number = self.clones.fetch_add(1, Ordering::Relaxed);
         let mut name = format!("{PREFIX}{}_{number}_{}", self.run, label.replace('-', "_"));
         name.truncate(LONGEST_NAME);
-        self.create(&name, Some(template)).await?;
+        self.create(&name, Some(template), tablespace).await?;
         Ok(name)
     }
 
@@ -72,7 +73,7 @@ impl Databases {
         progress: &(dyn Fn(SeedProgress) + Send + Sync),
     ) -> Result<String, StackError> {
         let name = format!("{PREFIX}{}_t_{}", self.run, key(fleet, &self.server_version));
-        self.create(&name, None).await?;
+        self.create(&name, None, None).await?;
         let options = self.admin.clone().database(&name);
         let mut admin = connect(&options, "connect to the template").await?;
         // Before PostgreSQL 15 the schema public is the superuser's.
@@ -85,10 +86,11 @@ impl Databases {
         Ok(name)
     }
 
-    async fn create(&self, name: &str, template: Option<&str>) -> Result<(), StackError> {
+    async fn create(&self, name: &str, template: Option<&str>, tablespace: Option<&str>) -> Result<(), StackError> {
+        let tablespace = tablespace.map_or(String::new(), |name| format!(" TABLESPACE {name}"));
         let template = template.unwrap_or("template0");
         let mut connection = self.connection.lock().await;
-        let create = format!("CREATE DATABASE {name} OWNER chaos_owner TEMPLATE {template}");
+        let create = format!("CREATE DATABASE {name} OWNER chaos_owner TEMPLATE {template}{tablespace}");
         run(&mut connection, &create).await?;
         let comment = format!("COMMENT ON DATABASE {name} IS '{COMMENT}{}'", self.run);
         run(&mut connection, &comment).await

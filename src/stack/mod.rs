@@ -4,6 +4,7 @@
 //! run in clones of a template database. Whatever is made carries a lease or a marker, so that nothing is left for
 //! good: not by a panic, not by kill -9.
 
+mod control;
 mod databases;
 #[cfg(feature = "docker")]
 mod docker;
@@ -20,12 +21,13 @@ mod roles;
 mod server;
 mod settings;
 
+pub use control::Control;
 pub use error::{Attempt, NoProvider, StackError};
 pub use external::MARKER;
 pub use fleet::{SeedError, SeedProgress, SeedReport, seed};
 pub use local::Sweep;
 pub use migrate::{MigrateError, migrate, migrations_hash};
-pub use options::{ProviderChoice, StackOptions};
+pub use options::{Needs, ProviderChoice, StackOptions};
 pub use plant::{PlantError, RowSecurity, TENANT_TABLES, plant};
 pub use pooler::Pooler;
 pub use roles::LoginRole;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::scenario::{Replica, ServerUse, StackSpec};
+
 /// Which provider to use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ProviderChoice {
@@ -47,6 +49,25 @@ impl FromStr for ProviderChoice {
     }
 }
 
+/// What a scenario needs of its server beside what all need.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// A server that nobody else uses, to be stopped and changed.
+    pub own: bool,
+    /// Databases lie on a volume of so many bytes.
+    pub disk_bytes: Option<u64>,
+    /// A streaming replica.
+    pub replica: Option<Replica>,
+}
+
+impl Needs {
+    /// What a scenario needs.
+    pub fn of(stack: &StackSpec) -> Self {
+        let own = stack.server == ServerUse::Own;
+        Self { own, disk_bytes: stack.disk_bytes, replica: stack.replica }
+    }
+}
+
 /// How to get a server.
 #[derive(Debug, Clone, Default)]
 pub struct StackOptions {
@@ -64,4 +85,6 @@ pub struct StackOptions {
     pub fetch_from: Option<String>,
     /// Leave server and databases running when the run has ended. `tenant-chaos clean` removes them.
     pub keep: bool,
+    /// What the server must have.
+    pub needs: Needs,
 }

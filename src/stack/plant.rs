@@ -98,6 +98,10 @@ fn statements_of(defect: Defect) -> Vec<String> {
              FOR EACH ROW EXECUTE FUNCTION stamp_from_context()"
                 .to_owned(),
         ],
+        Defect::AsyncCommit => vec![
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$"
+                .to_owned(),
+        ],
         Defect::BlindRetry => vec!["ALTER TABLE orders DROP CONSTRAINT orders_once_per_request".to_owned()],
         Defect::SessionSet
         | Defect::SetOutsideTransaction

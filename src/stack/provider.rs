@@ -7,7 +7,7 @@ use super::docker::{self, Container};
 use super::error::{Attempt, NoProvider, StackError};
 use super::external::{self, External};
 use super::local::{self, Cluster, Sweep};
-use super::options::{ProviderChoice, StackOptions};
+use super::options::{Needs, ProviderChoice, StackOptions};
 use super::pooler::{Address, Place};
 
 /// A server in the hands of its provider.
@@ -157,7 +157,7 @@ async fn local(options: &StackOptions, postgres: Option<&str>) -> Result<(Provid
             }
         },
     })?;
-    let cluster = Cluster::start(&binaries, options.keep).await.map_err(|error| Attempt {
+    let cluster = Cluster::start(&binaries, options.keep, &options.needs).await.map_err(|error| Attempt {
         provider: "local",
         why: format!("PostgreSQL {} in {} does not start: {error}", binaries.major, binaries.folder.display()),
         mend: "look at what it said; TMPDIR must be a folder that the server's user can enter".to_owned(),
@@ -168,6 +168,10 @@ async fn local(options: &StackOptions, postgres: Option<&str>) -> Result<(Provid
 
 #[cfg(feature = "docker")]
 async fn docker(options: &StackOptions, postgres: Option<&str>, run: &str) -> Result<(Provided, String), Attempt> {
+    if options.needs.replica.is_some() {
+        let (why, mend) = ("it makes no replicas".to_owned(), "--provider local".to_owned());
+        return Err(Attempt { provider: "docker", why, mend });
+    }
     let container = Container::start(options, postgres, run).await?;
     let why = format!("a Docker engine answers and has {}", container.image());
     Ok((Provided::Docker(Box::new(container)), why))
@@ -179,6 +183,13 @@ async fn docker(_: &StackOptions, _: Option<&str>, _: &str) -> Result<(Provided,
 }
 
 async fn external(options: &StackOptions, run: &str) -> Result<(Provided, String), Attempt> {
+    if options.needs != Needs::default() {
+        return Err(Attempt {
+            provider: "external",
+            why: "a server of its own is wanted, and this one belongs to somebody else".into(),
+            mend: "--provider local, or docker".into(),
+        });
+    }
     let Some(url) = &options.database_url else {
         return Err(Attempt {
             provider: "external",

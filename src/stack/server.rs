@@ -4,31 +4,39 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
-use tokio::sync::Mutex;
 
+use super::control::Control;
 use super::databases::{Databases, connect};
 use super::error::StackError;
 use super::fleet::SeedProgress;
-use super::options::StackOptions;
+use super::options::{Needs, StackOptions};
 use super::pooler::{Pooler, Settings};
-use super::provider::{Provided, provide};
+use super::provider::provide;
 use super::roles::{LoginRole, Roles};
 use crate::scenario::{Defect, Fleet, PoolerSpec};
 
 /// Dropping a run's databases may take this long before the server is stopped all the same.
 const DROP_LIMIT: Duration = Duration::from_secs(20);
 
+/// A replica must have applied what its primary has written within this.
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(20);
+/// Pause between two looks at a replica.
+const LOOK: Duration = Duration::from_millis(20);
+/// On the bounded volume.
+const TABLESPACE: &str = "chaos_volume";
+
 /// A running server with the roles of this run. Stop it with [`Server::stop`].
 pub struct Server {
-    provided: Mutex<Option<Provided>>,
+    control: Control,
     databases: Databases,
-    admin: PgConnectOptions,
     provider: &'static str,
     why: String,
     version: String,
     pgbouncer: Option<PathBuf>,
     keep: bool,
+    needs: Needs,
 }
 
 impl Server {
@@ -44,9 +52,16 @@ impl Server {
         let provider = provided.name();
         match prepare(&admin, &run, postgres).await {
             Ok((databases, version)) => {
-                let provided = Mutex::new(Some(provided));
-                let (pgbouncer, keep) = (options.pgbouncer.clone(), options.keep);
-                Ok(Self { provided, databases, admin, provider, why, version, pgbouncer, keep })
+                let (control, keep, needs) = (Control::new(provided), options.keep, options.needs);
+                let pgbouncer = options.pgbouncer.clone();
+                let server = Self { control, databases, provider, why, version, pgbouncer, keep, needs };
+                match server.make_volume().await {
+                    Ok(()) => Ok(server),
+                    Err(error) => {
+                        server.stop().await?;
+                        Err(error)
+                    }
+                }
             }
             Err(error) => {
                 provided.stop().await?;
@@ -72,17 +87,73 @@ impl Server {
 
     /// The engine's id of the server's container; `None` without one, and once it is stopped.
     pub async fn container_id(&self) -> Option<String> {
-        self.provided.lock().await.as_ref()?.container_id().map(str::to_owned)
+        self.control.container_id().await
     }
 
     /// The administrator's connection to one database.
     pub fn admin(&self, database: &str) -> PgConnectOptions {
-        self.admin.clone().database(database)
+        self.control.admin().database(database)
     }
 
     /// A connection to one database as one of the run's roles.
     pub fn connect_as(&self, role: LoginRole, database: &str) -> PgConnectOptions {
-        self.databases.roles().connect(self.admin.clone(), role).database(database)
+        self.databases.roles().connect(self.control.admin(), role).database(database)
+    }
+
+    /// A connection to one database of the replica as one of the run's roles; `None` without a replica.
+    pub async fn connect_to_replica(&self, role: LoginRole, database: &str) -> Option<PgConnectOptions> {
+        let replica = self.control.replica_admin().await?;
+        Some(self.databases.roles().connect(replica, role).database(database))
+    }
+
+    /// Waits until the replica, if there is one, has applied what the primary has written.
+    ///
+    /// # Errors
+    /// The database's word, or that it took too long.
+    pub async fn replica_catches_up(&self) -> Result<(), StackError> {
+        let Some(replica) = self.control.replica_admin().await else { return Ok(()) };
+        let mut primary = connect(&self.control.admin(), "look at the primary").await?;
+        let position: String = sqlx::query_scalar("SELECT pg_current_wal_lsn()::text")
+            .fetch_one(&mut primary)
+            .await
+            .map_err(StackError::database("look at the primary"))?;
+        let mut replica = connect(&replica, "look at the replica").await?;
+        let deadline = tokio::time::Instant::now() + CATCH_UP_LIMIT;
+        loop {
+            let there: Option<bool> = sqlx::query_scalar("SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn")
+                .bind(&position)
+                .fetch_one(&mut replica)
+                .await
+                .map_err(StackError::database("look at the replica"))?;
+            match there {
+                Some(true) => return Ok(()),
+                _ if tokio::time::Instant::now() > deadline => {
+                    return Err(StackError::Provider(format!("the replica is behind after {CATCH_UP_LIMIT:?}")));
+                }
+                // The replica has no condition to await.
+                _ => tokio::time::sleep(LOOK).await,
+            }
+        }
+    }
+
+    /// What can be done to this server, if it was started for one scenario.
+    pub fn control(&self) -> Option<Control> {
+        self.needs.own.then(|| self.control.clone())
+    }
+
+    /// Databases of a server with a bounded volume lie there, in a tablespace.
+    async fn make_volume(&self) -> Result<(), StackError> {
+        let Some(volume) = self.control.volume().await else { return Ok(()) };
+        let mut connection = connect(&self.control.admin(), "make the tablespace").await?;
+        let folder = volume.join("space").display().to_string();
+        for statement in [
+            format!("COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; mkdir {folder}'"),
+            format!("CREATE TABLESPACE {TABLESPACE} LOCATION '{folder}'"),
+        ] {
+            let sent = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await;
+            sent.map_err(StackError::database("make the tablespace on the bounded volume"))?;
+        }
+        Ok(())
     }
 
     /// The name of one of the run's roles.
@@ -104,10 +175,7 @@ impl Server {
     ) -> Result<Pooler, StackError> {
         let (user, password) = self.databases.roles().login(role);
         let settings = Settings { database: database.to_owned(), user, password, spec, defects: defects.clone() };
-        let place = match self.provided.lock().await.as_ref() {
-            Some(provided) => provided.place_for_a_pooler(),
-            None => return Err(StackError::Provider("the server is stopped".into())),
-        };
+        let place = self.control.place_for_a_pooler().await?;
         Pooler::start(place, settings, self.pgbouncer.as_deref()).await
     }
 
@@ -122,15 +190,17 @@ impl Server {
         label: &str,
         progress: &(dyn Fn(SeedProgress) + Send + Sync),
     ) -> Result<String, StackError> {
-        self.databases.clone_of_fleet(fleet, label, progress).await
+        let tablespace = self.needs.disk_bytes.map(|_| TABLESPACE);
+        self.databases.clone_of_fleet(fleet, label, tablespace, progress).await
     }
 
-    /// Drops a database, unless everything is to be kept.
+    /// Drops a database, unless everything is to be kept, or goes with its server.
     ///
     /// # Errors
     /// The database's word.
     pub async fn drop_database(&self, name: &str) -> Result<(), StackError> {
-        match self.keep {
+        // A server of its own takes its databases with it, and the administrator's connection may be broken there.
+        match self.keep || self.needs.own {
             true => Ok(()),
             false => self.databases.drop(name).await,
         }
@@ -141,7 +211,7 @@ impl Server {
     /// # Errors
     /// [`StackError::Left`] with what is left.
     pub async fn stop(&self) -> Result<(), StackError> {
-        let Some(provided) = self.provided.lock().await.take() else { return Ok(()) };
+        let Some(provided) = self.control.take().await else { return Ok(()) };
         if self.keep {
             return provided.leave().await;
         }

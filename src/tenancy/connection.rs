@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, Timeouts};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, Row};
@@ -64,7 +65,9 @@ pub enum Statements {
 /// Opens connections for the pool.
 #[derive(Debug)]
 pub struct Connector {
-    options: PgConnectOptions,
+    options: ArcSwap<PgConnectOptions>,
+    statement_timeout: Duration,
+    behind: Behind,
     opened: AtomicU64,
 }
 
@@ -77,24 +80,40 @@ impl Connector {
     /// A connector. Statements are cancelled by the server after `statement_timeout`, which survives `RESET ALL`; a
     /// pooler refuses such a setting, so behind one it must be the role's.
     pub fn new(options: PgConnectOptions, statement_timeout: Duration, behind: Behind) -> Self {
-        let millis = statement_timeout.as_millis().max(1).to_string();
-        let options = match behind {
-            Behind::Server => options.options([("statement_timeout", millis)]),
-            Behind::Pooler(Statements::Kept) => options,
-            Behind::Pooler(Statements::Afresh) => options.statement_cache_capacity(0),
-        };
-        Self { options, opened: AtomicU64::new(0) }
+        let options = ArcSwap::from_pointee(as_application(options, statement_timeout, behind));
+        Self { options, statement_timeout, behind, opened: AtomicU64::new(0) }
+    }
+
+    /// Numbers its connections from here on, so that two pools of a runtime share no number.
+    pub(super) fn numbered_from(mut self, first: u64) -> Self {
+        self.opened = AtomicU64::new(first);
+        self
+    }
+
+    /// Opens connections elsewhere from now on. Those that are open stay where they are.
+    fn redirect(&self, options: PgConnectOptions) {
+        self.options.store(Arc::new(as_application(options, self.statement_timeout, self.behind)));
     }
 
     /// Opens one connection.
     pub async fn connect(&self) -> Result<TenantConnection, sqlx::Error> {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
-        let options = self.options.clone().application_name(&client_name(number));
+        let options = PgConnectOptions::clone(&self.options.load()).application_name(&client_name(number));
         let mut pg = PgConnection::connect_with(&options).await?;
         // In one message, so that behind a pooler one server process answers all of it.
         let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(&mut pg).await?;
         let backend_pid = row.try_get_unchecked::<&str, _>(0)?.parse().unwrap_or_default();
         Ok(TenantConnection { pg, number, backend_pid, previous: None, tainted: None, broken: false })
+    }
+}
+
+fn as_application(options: PgConnectOptions, statement_timeout: Duration, behind: Behind) -> PgConnectOptions {
+    let options = options.application_name("tenant-chaos application");
+    let millis = statement_timeout.as_millis().max(1).to_string();
+    match behind {
+        Behind::Server => options.options([("statement_timeout", millis)]),
+        Behind::Pooler(Statements::Kept) => options,
+        Behind::Pooler(Statements::Afresh) => options.statement_cache_capacity(0),
     }
 }
 
@@ -152,6 +171,11 @@ impl TenantPool {
             PoolError::Closed => TenancyError::Setup("the pool is closed".into()),
             other => TenancyError::Setup(other.to_string()),
         })
+    }
+
+    /// Opens connections elsewhere from now on. Those that are open stay where they are until they fail.
+    pub(super) fn redirect(&self, options: PgConnectOptions) {
+        self.pool.manager().redirect(options);
     }
 
     /// Opens a connection beside the pool.

@@ -15,11 +15,16 @@ use super::monitor::Monitor;
 use super::transaction::{Opening, TenantTransaction};
 use crate::scenario::{Defect, Layer, Operation, PoolSpec, Tier};
 
+/// Connections to the replica are numbered from here on.
+const READS_FROM: u64 = 1 << 32;
+
 /// What a runtime is made of.
 #[derive(Debug, Clone)]
 pub struct TenancyOptions {
     /// Where to connect, as which role.
     pub connect: PgConnectOptions,
+    /// Where reads and reports go instead, if there is a replica.
+    pub replica: Option<PgConnectOptions>,
     /// What is there.
     pub behind: Behind,
     /// The pool.
@@ -35,6 +40,7 @@ pub struct TenancyOptions {
 /// The reference multi-tenant runtime.
 pub struct Tenancy {
     pool: TenantPool,
+    reads: Option<TenantPool>,
     behind: Behind,
     backends: Backends,
     bulkheads: Bulkheads,
@@ -51,15 +57,20 @@ impl Tenancy {
     /// # Errors
     /// [`TenancyError::Setup`] if the pool cannot be built.
     pub fn new(options: TenancyOptions) -> Result<Arc<Self>, TenancyError> {
-        let TenancyOptions { connect, behind, pool: spec, defence, defects, statement_timeout } = options;
+        let TenancyOptions { connect, replica, behind, pool: spec, defence, defects, statement_timeout } = options;
         let connector = Connector::new(connect, statement_timeout, behind);
         let pool = TenantPool::new(connector, spec.size, spec.acquire_timeout)?;
+        let reads = replica.map(|replica| {
+            let connector = Connector::new(replica, statement_timeout, Behind::Server).numbered_from(READS_FROM);
+            TenantPool::new(connector, spec.size, spec.acquire_timeout)
+        });
+        let reads = reads.transpose()?;
         let bulkheads = match defects.contains(&Defect::NoBulkhead) {
             true => Bulkheads::default(),
             false => Bulkheads::of(&spec.bulkheads, spec.size),
         };
         let (backends, hooks, monitor, graveyard) = Default::default();
-        Ok(Arc::new(Self { pool, behind, backends, bulkheads, hooks, monitor, defence, defects, graveyard }))
+        Ok(Arc::new(Self { pool, reads, behind, backends, bulkheads, hooks, monitor, defence, defects, graveyard }))
     }
 
     /// Opens a transaction for the task's tenant (see [`super::with_tenant`]).
@@ -103,6 +114,31 @@ impl Tenancy {
         &self.pool
     }
 
+    /// The pool for an operation: the replica's for what only reads, if there is a replica.
+    pub(super) fn pool_for(&self, operation: Operation) -> &TenantPool {
+        match (operation, &self.reads) {
+            (Operation::Read | Operation::Report, Some(reads)) => reads,
+            _ => &self.pool,
+        }
+    }
+
+    /// Opens every connection, so that the first requests do not pay for it.
+    ///
+    /// # Errors
+    /// The first that cannot be opened.
+    pub async fn warm_up(&self) -> Result<(), TenancyError> {
+        self.pool.warm_up().await?;
+        match &self.reads {
+            Some(reads) => reads.warm_up().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Leads writes to another server from now on, as after a failover. Connections that are open stay until they fail.
+    pub fn redirect(&self, connect: PgConnectOptions) {
+        self.pool.redirect(connect);
+    }
+
     /// What the pool connects to.
     pub fn behind(&self) -> Behind {
         self.behind
@@ -136,5 +172,8 @@ impl Tenancy {
     pub fn shut_down(&self) {
         self.graveyard.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.pool.close();
+        if let Some(reads) = &self.reads {
+            reads.close();
+        }
     }
 }

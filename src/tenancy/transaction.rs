@@ -57,7 +57,7 @@ impl TenantTransaction {
             return Err(TenancyError::MissingTenant);
         }
         let asked = Instant::now();
-        let connected = connect(&runtime, tenant.as_deref()).await;
+        let connected = connect(&runtime, tenant.as_deref(), operation).await;
         opening.queued = Some(asked.elapsed());
         let (permit, connection) = connected?;
         let previous = connection.previous.clone();
@@ -125,7 +125,7 @@ impl TenantTransaction {
 
     async fn open_touched(&mut self, touch: &Touch) -> Result<Option<TenantId>, sqlx::Error> {
         if matches!(touch.residue, Residue::Unset) {
-            let fresh = self.runtime.pool().connect_fresh().await?;
+            let fresh = self.runtime.pool_for(self.operation).connect_fresh().await?;
             let worn = std::mem::replace(&mut **self.connection_mut(), fresh);
             self.previous = None;
             drop(worn);
@@ -292,12 +292,13 @@ impl Drop for TenantTransaction {
 async fn connect(
     runtime: &Tenancy,
     tenant: Option<&Tenant>,
+    operation: Operation,
 ) -> Result<(Option<BulkheadPermit>, PooledConnection), TenancyError> {
     let permit = match tenant {
         Some(tenant) => Some(runtime.enter_bulkhead(tenant.slug.tier).await?),
         None => None,
     };
-    Ok((permit, runtime.pool().acquire().await?))
+    Ok((permit, runtime.pool_for(operation).acquire().await?))
 }
 
 /// Rolls back and scrubs; a connection that cannot be cleaned in time is thrown away.

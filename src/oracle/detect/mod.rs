@@ -3,6 +3,7 @@
 
 mod availability;
 mod context;
+mod drift;
 mod leaks;
 mod monitor;
 mod neighbour;
@@ -32,6 +33,7 @@ pub(super) fn findings(seen: &Seen<'_>, recovery: &Recovery) -> Vec<Finding> {
     findings.extend(writes::duplicate(seen));
     findings.extend(context::context_findings(seen));
     findings.extend(monitor::monitor(seen));
+    findings.extend(drift::drift(seen));
     findings.extend(pool::exhausted(seen));
     findings.extend(pool::leaked(seen));
     findings.extend(neighbour::noisy_neighbour(seen));

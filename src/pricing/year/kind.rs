@@ -28,6 +28,7 @@ impl Kind {
             Code::LostWrite => Kind::LostWrites,
             Code::DuplicateWrite => Kind::DoubledWrites,
             Code::ContextFailLoud | Code::ContextFailSilent | Code::MonitorBlind | Code::MonitorAlert => return None,
+            Code::CatalogueAlert | Code::CatalogueBlind => return None,
         })
     }
 

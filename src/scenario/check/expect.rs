@@ -303,10 +303,14 @@ impl Check<'_> {
             {
                 Some(Wrong::new("the load writes nothing", "give `write` a weight in load.mix"))
             }
-            (metric, _) if needs_alone(metric) && self.known.server == Some(ServerUse::Shared) => Some(Wrong::new(
-                format!("`{name}` measures the neighbours too on a shared server"),
-                "write server = \"alone\" in [stack]",
-            )),
+            (metric, _)
+                if needs_alone(metric) && self.known.server.is_some_and(|server| server != ServerUse::Alone) =>
+            {
+                Some(Wrong::new(
+                    format!("`{name}` measures the neighbours too, on a shared server or a shared machine"),
+                    "write server = \"alone\" in [stack]",
+                ))
+            }
             _ => None,
         }
     }

@@ -44,6 +44,9 @@ fn fault(index: usize, wire: &Spanned<wire::Fault>, known: &Known, problems: &mu
     if let (Some(action), Some(when)) = (&action, wire.when.get()) {
         super::wire_faults::fitting(action, when, problems);
     }
+    if let Some(action) = &action {
+        super::server_faults::fitting(wire, action, known, problems);
+    }
     let times = times(wire, known, problems);
     let (at, lasts) = times?;
     Some(Fault { index, action: action?, when: when?, at, lasts })
@@ -123,6 +126,12 @@ fn action(wire: &wire::Fault, span: Range<usize>, known: &Known, problems: &mut 
     }
     if let Some(protocol) = family(&wire.protocol, &mut found) {
         super::wire_faults::protocol(protocol, &mut found, problems);
+    }
+    if let Some(operator) = family(&wire.operator, &mut found) {
+        super::operator_faults::operator(operator, &mut found);
+    }
+    if let Some(server) = family(&wire.server, &mut found) {
+        super::server_faults::server(server, &mut found, problems);
     }
     match found.spans.as_slice() {
         // A mistyped name has been written down as an unknown key, and then this would only repeat it.

@@ -6,6 +6,8 @@
 pub(super) mod expect;
 mod faults;
 mod load;
+mod operator_faults;
+mod server_faults;
 mod stack;
 mod wire_faults;
 
@@ -133,6 +135,10 @@ struct Known {
     bulkheads: Option<bool>,
     defence: Option<BTreeSet<Layer>>,
     server: Option<ServerUse>,
+    /// Whether there is a replica.
+    replica: Option<bool>,
+    /// Whether the database lies on a volume of its own.
+    disk: Option<bool>,
     /// Whether a fault has an aggressor.
     floods: Option<bool>,
     /// Whether a fault takes the tenant context away.
@@ -153,6 +159,8 @@ impl Known {
                 && fault.flood.is_absent()
                 && fault.network.is_absent()
                 && fault.protocol.is_absent()
+                && fault.operator.is_absent()
+                && fault.server.is_absent()
         };
         let any = |has: fn(&wire::Fault) -> bool| {
             let faults = &faults?.0;
@@ -170,6 +178,8 @@ impl Known {
             }),
             defence: stack.and_then(|stack| stack.defence.get()).map(|layers| words_of(&layers.0)),
             server: stack.and_then(|stack| stack.server.get()).map(|server| server.0),
+            replica: stack.map(|stack| !stack.replica.is_absent()),
+            disk: stack.map(|stack| !stack.disk.is_absent()),
             floods: any(|fault| !fault.flood.is_absent()),
             drops_context: any(|fault| !fault.context.is_absent() || strikes_context(fault)),
         }

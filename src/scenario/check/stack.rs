@@ -7,13 +7,15 @@ use super::{length, needs_bulkheads, place, set_of};
 use crate::diagnostics::Problems;
 use crate::scenario::model::{Fleet, PoolSpec, PoolerSpec, StackSpec, Tier};
 use crate::scenario::quantity::marked;
-use crate::scenario::vocabulary::{Defect, Pooler};
+use crate::scenario::vocabulary::{Defect, Pooler, ServerUse};
 use crate::scenario::wire::{self, Entry};
 
 /// Most tenants of a fleet.
 const MAX_TENANTS: u64 = 1_000_000;
 /// Most documents of a fleet: about 20 GB with their indexes.
 const MAX_DOCUMENTS: u64 = 50_000_000;
+/// Smallest volume that a database may lie on: an empty one takes 8 MiB, a small fleet as much again.
+const SMALLEST_DISK: u64 = 48 << 20;
 /// The shortest and the longest wait for a connection.
 const ACQUIRE_TIMEOUT: [Duration; 2] = [Duration::from_millis(1), Duration::from_secs(60)];
 /// The shortest and the longest wait for a server connection behind the pooler.
@@ -58,6 +60,22 @@ pub(super) fn stack(entry: &Entry<wire::Stack>, fleet: Option<Fleet>, problems: 
         let message = "`no-bulkhead` takes the bulkheads away, and the pool has none";
         problems.at(list.span(), message).help("write for example pool = { bulkheads = { starter = \"25%\" } }");
     }
+    let own = wire.server.get().is_none_or(|server| server.0 == ServerUse::Own);
+    for (key, span) in [("replica", wire.replica.span()), ("disk", wire.disk.span())] {
+        if let Some(span) = span.filter(|_| !own) {
+            let message = format!("`{key}` is made when a server is started, and this one is there already");
+            problems.at(span, message).help("write server = \"own\"");
+        }
+    }
+    if let Some(disk) = wire.disk.given().filter(|disk| disk.get_ref().0 < SMALLEST_DISK) {
+        problems.at(disk.span(), "the volume is too small for a database").help("write disk = \"48MiB\" or more");
+    }
+    if let (Some(span), Some(kind)) = (wire.replica.span(), wire.pooler.get())
+        && kind.0 != Pooler::None
+    {
+        let message = "a replica and a pooler exclude each other: the pooler leads to one server only";
+        problems.at(span, message).help("leave one of the two out");
+    }
     let pooler = pooler(wire, pool.as_ref(), problems);
     if let (Some(defects), Some(list), Some(kind)) =
         (&defects, wire.defects.given(), wire.pooler.get().map(|pooler| pooler.0))
@@ -74,6 +92,14 @@ pub(super) fn stack(entry: &Entry<wire::Stack>, fleet: Option<Fleet>, problems: 
         defence: defence?,
         defects: defects?,
         server: wire.server.get()?.0,
+        replica: match &wire.replica {
+            Entry::Wrong => return None,
+            entry => entry.get().map(|kind| kind.0),
+        },
+        disk_bytes: match &wire.disk {
+            Entry::Wrong => return None,
+            entry => entry.get().map(|size| size.0),
+        },
     })
 }
 

@@ -416,7 +416,7 @@ fn catalogue() -> Vec<Scenario> {
 #[test]
 fn the_catalogue_is_sound() {
     let catalogue = catalogue();
-    assert!(catalogue.len() >= 33, "{}", catalogue.len());
+    assert!(catalogue.len() >= 50, "{}", catalogue.len());
     for scenario in &catalogue {
         let name = &scenario.name;
         assert_eq!(scenario.source.path.file_stem().unwrap().to_str(), Some(name.as_str()));

@@ -9,8 +9,8 @@ use super::table::{Decode, Entry, Fields, Key, List, Need, Node, table_schema, t
 use crate::diagnostics::Problems;
 use crate::scenario::model::Tier;
 use crate::scenario::vocabulary::{
-    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, Operation, Pooler, ServerUse,
-    StatementKind,
+    ContextLayer, ContextResidue, Cut, CutPlace, Defect, FINDING_CODES, Layer, LoadTable, Operation, Pooler, Replica,
+    ServerUse, StatementKind,
 };
 
 tables! {
@@ -65,6 +65,12 @@ tables! {
         /// Whether the server may be shared with scenarios that run at the same time. Conditions on latency, throughput
         /// or fairness need `"alone"`.
         Default "server" server: OneOf<ServerUse> = "\"shared\"";
+        /// A streaming replica that `read` and `report` go to, while `write` goes to the primary. Needs
+        /// `server = "own"`, and server binaries of this machine.
+        Optional "replica" replica: OneOf<Replica>;
+        /// The scenario's database lies on a volume of this size, 48 MiB or more. Needs `server = "own"`; on the local
+        /// provider, root.
+        Optional "disk" disk: Size;
     }
 
     /// The application's connection pool.
@@ -141,8 +147,8 @@ tables! {
         Default "recover" recover: Length = "\"0s\"";
     }
 
-    /// One fault. Exactly one key of exactly one of `context`, `pool`, `pooler`, `flood`, `network` and `protocol` says
-    /// what it does.
+    /// One fault. Exactly one key of exactly one of `context`, `pool`, `pooler`, `flood`, `network`, `protocol`, `operator`
+    /// and `server` says what it does.
     Fault ("with what goes wrong, such as pool.hold = { connections = 8 }") {
         /// The tenant context goes wrong.
         Optional "context" context: ContextFaults;
@@ -156,6 +162,10 @@ tables! {
         Optional "network" network: NetworkFaults;
         /// Single statements on their way to the server go wrong.
         Optional "protocol" protocol: ProtocolFaults;
+        /// Somebody takes away a protection of the database.
+        Optional "operator" operator: OperatorFaults;
+        /// The server itself goes wrong.
+        Optional "server" server: ServerFaults;
         /// Which requests it touches, for `context.drop` and `pool.leak`; which statements, for `protocol` and
         /// `network.latency`; which connections, for the rest of `network`. Without it, all.
         Default "when" when: When = "{}";
@@ -347,6 +357,82 @@ tables! {
         Required "at" place: OneOf<CutPlace>;
         /// How it ends.
         Default "how" how: OneOf<Cut> = "\"reset\"";
+    }
+
+    /// Mistakes of an operator, such as a migration that went wrong. Each is made as the administrator, in the scenario's
+    /// own database, and what it changed in the catalogue is compared before and after.
+    OperatorFaults ("a fault such as { disable-rls = { table = \"documents\" } }") {
+        /// Row-Level Security is switched off on a table; its policies stay and mean nothing.
+        Optional "disable-rls" disable_rls: OnTable;
+        /// The policies of a table are dropped and Row-Level Security stays on, so that nothing is visible to anybody.
+        Optional "drop-policy" drop_policy: OnTable;
+        /// The policies of a table let everything through: `USING (true)`.
+        Optional "widen-policy" widen_policy: OnTable;
+        /// The application's role gets BYPASSRLS, and the application's connections are opened anew, as in a deployment.
+        /// Needs `server = "alone"`: a role belongs to the whole server.
+        Optional "grant-bypassrls" grant_bypassrls: Nothing;
+        /// A table is given to the application's role. A table that forces Row-Level Security protects its rows all the
+        /// same.
+        Optional "own-table" own_table: OnTable;
+        /// A table no longer forces Row-Level Security on its owner.
+        Optional "unforce" unforce: OnTable;
+        /// A partition of the audit trail is added without a policy, granted to the application, and read directly by a
+        /// job of each tenant in turn.
+        Optional "add-partition" add_partition: Nothing;
+    }
+
+    /// Faults of the server itself. Those that stop, restart or replace it need `server = "own"`.
+    ServerFaults ("a fault such as { kill = {} }") {
+        /// A backend of the application is ended in the middle of its transaction, again and again.
+        Optional "terminate" terminate: Strokes;
+        /// Every process of the server is killed at once, and the server is started again, through crash recovery, when
+        /// the fault is undone.
+        Optional "kill" kill: Nothing;
+        /// Every process of the server stands still, and goes on when the fault is undone.
+        Optional "pause" pause: Nothing;
+        /// The server's container leaves its network, and comes back when the fault is undone.
+        Optional "cut-network" cut_network: Nothing;
+        /// The volume that the database lies on is filled to the last byte. Needs `stack.disk`. The server's log of
+        /// writes lies elsewhere, as it should.
+        Optional "fill-disk" fill_disk: Nothing;
+        /// The server is restarted with a smaller `max_connections`, and with its own when the fault is undone.
+        Optional "shrink-connections" shrink_connections: Shrink;
+        /// A transaction keeps an old snapshot while documents are updated, so that no dead row can be vacuumed.
+        Optional "long-transaction" long_transaction: Nothing;
+        /// Checkpoints are forced one after the other.
+        Optional "checkpoint-storm" checkpoint_storm: Strokes;
+        /// The replica applies what it receives this much later, and a job of each tenant reads back its own last
+        /// acknowledged write. Needs `stack.replica`.
+        Optional "replica-lag" replica_lag: Lag;
+        /// The replica receives nothing from the primary. Needs `stack.replica`.
+        Optional "replica-cut" replica_cut: Nothing;
+        /// The primary is killed, the replica takes over and the application is led to it. The old primary stays dead.
+        /// Needs `stack.replica`.
+        Optional "failover" failover: Nothing;
+    }
+
+    /// Something that happens again and again.
+    Strokes ("a table such as { every = \"100ms\" }") {
+        /// Time between two.
+        Default "every" every: Length = "\"50ms\"";
+    }
+
+    /// Fewer connections.
+    Shrink ("a table such as { to = 12 }") {
+        /// `max_connections`; three of them are kept for superusers.
+        Required "to" to: Whole<8, 1_000>;
+    }
+
+    /// How far a replica is behind.
+    Lag ("a table such as { by = \"500ms\" }") {
+        /// This much.
+        Required "by" by: Length;
+    }
+
+    /// A table of the load.
+    OnTable ("a table such as { table = \"documents\" }") {
+        /// Which.
+        Default "table" table: OneOf<LoadTable> = "\"documents\"";
     }
 
     /// Which requests, statements or connections a fault touches. All conditions must hold; `nth`, `first` and `share`

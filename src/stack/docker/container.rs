@@ -17,25 +17,28 @@ use super::owner::Process;
 use super::pgbouncer::Neighbour;
 use super::{KEEP_LABEL, OWNER_LABEL, REMOVE_LIMIT, RUN_LABEL, engine, remove, says};
 use crate::stack::error::{Attempt, StackError};
-use crate::stack::options::StackOptions;
+use crate::stack::options::{Needs, StackOptions};
 use crate::stack::pooler::Address;
-use crate::stack::settings::SETTINGS;
+use crate::stack::settings::settings;
 
 /// The server must answer within this, initdb included.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// Pause between two looks at a server that is starting.
 const LOOK: Duration = Duration::from_millis(20);
 const PORT: u16 = 5432;
+/// Where a volume of bounded size is mounted.
+const VOLUME: &str = "/volume";
 /// Parallel queries keep their shared memory here; Docker's default is 64 MB.
 const SHM_BYTES: u64 = 256 << 20;
 
 /// A running container.
 pub(in crate::stack) struct Container {
     container: Option<ContainerAsync<GenericImage>>,
-    docker: Docker,
+    pub(super) docker: Docker,
     image: Image,
-    id: String,
+    pub(super) id: String,
     admin: PgConnectOptions,
+    bounded: bool,
     run: String,
     /// As other containers reach it, once it serves.
     inside: Result<Address, String>,
@@ -59,17 +62,21 @@ impl Container {
         let image = choose(&docker, options.image.as_deref(), postgres).await.map_err(refused)?;
         let failed = |why: String| refused((format!("{image} does not start: {why}"), format!("docker run {image}")));
         let password = uuid::Uuid::new_v4().simple().to_string();
+        let port = free_port().map_err(|error| failed(error.to_string()))?;
+        let bytes = options.needs.disk_bytes;
+        let volume = bytes.map(|bytes| HashMap::from([(VOLUME.to_owned(), format!("rw,size={bytes},mode=1777"))]));
         let mut request = GenericImage::new(&image.name, &image.tag)
             .with_exposed_port(PORT.tcp())
             .with_env_var("POSTGRES_PASSWORD", &password)
             .with_label(RUN_LABEL, run)
             .with_label(OWNER_LABEL, Process::own().to_string())
             .with_shm_size(SHM_BYTES)
-            .with_cmd(command())
-            .with_host_config_modifier(|host| {
-                // Everywhere is the engine's default.
-                let here = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: None };
+            .with_cmd(command(&options.needs))
+            .with_host_config_modifier(move |host| {
+                // Everywhere is the engine's default. A port that the engine chooses is another one after each start.
+                let here = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(port.to_string()) };
                 host.publish_all_ports = Some(false);
+                host.tmpfs = volume.clone();
                 host.port_bindings = Some(HashMap::from([(format!("{PORT}/tcp"), Some(vec![here]))]));
             });
         if options.keep {
@@ -83,7 +90,8 @@ impl Container {
             .database("postgres")
             .application_name("tenant-chaos administrator");
         let (run, inside) = (run.to_owned(), Err("the server's container does not serve yet".to_owned()));
-        let mut started = Self { container: Some(container), docker, image, id, admin, run, inside };
+        let bounded = bytes.is_some();
+        let mut started = Self { container: Some(container), docker, image, id, admin, bounded, run, inside };
         match started.serve().await {
             Ok(()) => Ok(started),
             Err(why) => {
@@ -122,7 +130,7 @@ impl Container {
     }
 
     /// Waits until the server answers, or its container has ended.
-    async fn answers(&self) -> Result<(), String> {
+    pub(super) async fn answers(&self) -> Result<(), String> {
         let deadline = Instant::now() + START_LIMIT;
         loop {
             let error = match PgConnection::connect_with(&self.admin).await {
@@ -156,6 +164,11 @@ impl Container {
     /// The engine's id of the container.
     pub(in crate::stack) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The folder of bounded size in the container, if it has one.
+    pub(in crate::stack) fn volume(&self) -> Option<std::path::PathBuf> {
+        self.bounded.then(|| VOLUME.into())
     }
 
     /// What a container beside it needs to know.
@@ -208,7 +221,12 @@ impl Drop for Container {
     }
 }
 
-fn command() -> Vec<String> {
-    let settings = SETTINGS.iter().flat_map(|setting| ["-c".to_owned(), (*setting).to_owned()]);
+/// A port of this machine that nobody listens on; somebody may take it before the container does, which is an error then.
+fn free_port() -> std::io::Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+fn command(needs: &Needs) -> Vec<String> {
+    let settings = settings(needs).into_iter().flat_map(|setting| ["-c".to_owned(), setting]);
     std::iter::once("postgres".to_owned()).chain(settings).collect()
 }

@@ -3,6 +3,7 @@
 //! A container carries its owner in its labels. What has no living owner is swept by the next start and by `clean`.
 
 mod container;
+mod control;
 mod image;
 mod owner;
 mod pgbouncer;

@@ -2,72 +2,77 @@
 
 use std::os::unix::fs::{DirBuilderExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection, PgConnection};
-use tokio::process::{Child, Command};
 
 use super::binaries::Binaries;
 use super::lease::{Lease, PREFIX};
+use super::member::{Home, Member, STOP_LIMIT};
 use super::process::{self, RunAs};
+use super::{replica, volume};
 use crate::stack::error::StackError;
-use crate::stack::settings::SETTINGS;
+use crate::stack::options::Needs;
+use crate::stack::settings::settings;
 
-/// The server must answer within this.
-const START_LIMIT: Duration = Duration::from_secs(30);
-/// Asked to stop, it must be gone within this.
-const STOP_LIMIT: Duration = Duration::from_secs(10);
-/// Pause between two looks at a server that is starting.
-const LOOK: Duration = Duration::from_millis(10);
 /// A path of a unix socket may have 107 bytes on Linux, 103 elsewhere; `/.s.PGSQL.65535` takes 15.
 const LONGEST_FOLDER: usize = 88;
-/// Times that another port is tried when someone took the chosen one first.
-const PORT_TRIES: usize = 3;
+/// The primary's data folder.
+const DATA: &str = "data";
 
-/// What a server of this machine needs beside the common settings.
-const LOCAL_SETTINGS: [&str; 3] =
-    ["listen_addresses=127.0.0.1", "logging_collector=off", "unix_socket_permissions=0700"];
-
-/// A running server.
+/// A running server, with its replica if it has one.
 #[derive(Debug)]
 pub(in crate::stack) struct Cluster {
     folder: PathBuf,
     lease: Lease,
-    child: Child,
+    home: Home,
+    /// Whoever takes writes.
+    primary: Member,
+    /// Whoever follows it.
+    replica: Option<Member>,
+    /// One that was replaced by its replica, and must not come back.
+    fenced: Option<Member>,
+    volume: Option<PathBuf>,
     admin: PgConnectOptions,
     keep: bool,
 }
 
 impl Cluster {
-    /// Makes and starts a server. Takes about a second.
-    pub(in crate::stack) async fn start(binaries: &Binaries, keep: bool) -> Result<Self, StackError> {
+    /// Makes and starts a server. Takes about a second, twice that with a replica.
+    pub(in crate::stack) async fn start(binaries: &Binaries, keep: bool, needs: &Needs) -> Result<Self, StackError> {
         let run_as = RunAs::instead_of_root().map_err(StackError::Provider)?;
         let (folder, lease) = new_folder(run_as.as_ref())?;
         if keep {
             lease.keep().map_err(StackError::io(format!("mark {}", folder.display())))?;
         }
-        let started = match init(binaries, &folder, run_as.as_ref()).await {
-            Ok(()) => launch(binaries, &folder, run_as.as_ref()).await,
-            Err(error) => Err(error),
-        };
-        match started {
-            Ok((child, admin)) => Ok(Self { folder, lease, child, admin, keep }),
+        let (binaries, settings) = (binaries.clone(), settings(needs));
+        let home = Home { binaries, folder: folder.clone(), run_as, settings };
+        match members(&home, needs).await {
+            Ok((primary, replica, volume)) => {
+                let admin = home.admin(primary.port());
+                Ok(Self { folder, lease, home, primary, replica, fenced: None, volume, admin, keep })
+            }
             Err(error) => {
                 // Best effort: what is left is found by its lease.
-                process::end(&folder, STOP_LIMIT);
-                let _ = std::fs::remove_dir_all(&folder);
+                let _ = remove(&folder);
                 Err(error)
             }
         }
     }
 
-    /// Superuser, database `postgres`, over the unix socket.
+    /// Superuser, database `postgres`, over the unix socket, of whoever takes writes.
     pub(in crate::stack) fn admin(&self) -> &PgConnectOptions {
         &self.admin
+    }
+
+    /// The same of the replica.
+    pub(in crate::stack) fn replica_admin(&self) -> Option<PgConnectOptions> {
+        self.replica.as_ref().map(|replica| self.home.admin(replica.port()))
+    }
+
+    /// The folder of bounded size, if there is one.
+    pub(in crate::stack) fn volume(&self) -> Option<&Path> {
+        self.volume.as_deref()
     }
 
     /// Its folder.
@@ -75,21 +80,56 @@ impl Cluster {
         &self.folder
     }
 
+    /// Kills every process of the primary.
+    pub(in crate::stack) async fn kill(&mut self) -> Result<(), StackError> {
+        self.primary.kill().await
+    }
+
+    /// Starts the primary again, if it does not run.
+    pub(in crate::stack) async fn start_again(&mut self) -> Result<(), StackError> {
+        self.primary.start_again().await
+    }
+
+    /// Stops the primary in an orderly way and starts it again.
+    pub(in crate::stack) async fn restart(&mut self) -> Result<(), StackError> {
+        self.primary.stop(Signal::SIGINT).await?;
+        self.primary.start_again().await
+    }
+
+    /// Holds every process of the primary.
+    pub(in crate::stack) fn pause(&self) {
+        self.primary.pause();
+    }
+
+    /// Lets them go on.
+    pub(in crate::stack) fn resume(&self) {
+        self.primary.resume();
+    }
+
+    /// Kills the primary for good; the replica takes its place. Whether it has been promoted is the caller's to see to.
+    pub(in crate::stack) async fn replace_primary(&mut self) -> Result<(), StackError> {
+        let replica =
+            self.replica.take().ok_or_else(|| StackError::Provider("there is no replica to take over".into()))?;
+        self.fenced = Some(std::mem::replace(&mut self.primary, replica));
+        self.admin = self.home.admin(self.primary.port());
+        match &mut self.fenced {
+            Some(fenced) => fenced.kill().await,
+            None => Ok(()),
+        }
+    }
+
     /// Ends the server and removes its folder; verifies both. With `keep` it does neither.
     pub(in crate::stack) async fn stop(&mut self) -> Result<(), StackError> {
         if self.keep {
             return Ok(());
         }
-        let left = |what: String, why: &str| StackError::Left { what, why: why.to_owned() };
-        if let Some(pid) = self.child.id() {
-            process::signal(Pid::from_raw(pid as i32), Signal::SIGQUIT);
-            if tokio::time::timeout(STOP_LIMIT, self.child.wait()).await.is_err() {
-                self.child.kill().await.map_err(|error| left(format!("server process {pid}"), &error.to_string()))?;
-            }
+        for member in [self.replica.as_mut(), Some(&mut self.primary)].into_iter().flatten() {
+            member.stop(Signal::SIGQUIT).await?;
         }
         let folder = self.folder.clone();
         let cleaned = tokio::task::spawn_blocking(move || remove(&folder)).await;
-        cleaned.unwrap_or_else(|error| Err(left(self.folder.display().to_string(), &error.to_string())))
+        let left = |why: String| StackError::Left { what: self.folder.display().to_string(), why };
+        cleaned.unwrap_or_else(|error| Err(left(error.to_string())))
     }
 }
 
@@ -103,10 +143,27 @@ impl Drop for Cluster {
         if let Err(error) = remove(&self.folder) {
             tracing::warn!(%error, "clean-up");
         }
-        // Reap it, so that no zombie is left.
-        let _ = self.child.try_wait();
+        self.primary.reap();
+        for member in [&mut self.replica, &mut self.fenced].into_iter().flatten() {
+            member.reap();
+        }
         let _ = &self.lease;
     }
+}
+
+/// The server, its replica and its volume, as they are needed.
+async fn members(home: &Home, needs: &Needs) -> Result<(Member, Option<Member>, Option<PathBuf>), StackError> {
+    let volume = match needs.disk_bytes {
+        Some(bytes) => Some(volume::mount(&home.folder, bytes, home.run_as.as_ref())?),
+        None => None,
+    };
+    init(home).await?;
+    let primary = Member::start(home, DATA).await?;
+    let replica = match needs.replica {
+        Some(kind) => Some(replica::start(home, &primary, kind).await?),
+        None => None,
+    };
+    Ok((primary, replica, volume))
 }
 
 /// Ends whatever runs on a folder and removes it.
@@ -116,6 +173,7 @@ pub(super) fn remove(folder: &Path) -> Result<(), StackError> {
         let what = format!("{} (processes {left:?})", folder.display());
         return Err(StackError::Left { what, why: "they do not end".into() });
     }
+    volume::unmount(folder);
     match std::fs::remove_dir_all(folder) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -142,94 +200,19 @@ pub(super) fn new_folder(run_as: Option<&RunAs>) -> Result<(PathBuf, Lease), Sta
     Ok((folder, lease))
 }
 
-pub(super) fn command(program: &Path, folder: &Path, run_as: Option<&RunAs>) -> Command {
-    let mut command = Command::new(program);
-    // A group of its own: an interrupt at the terminal is for us, and we stop the server in our own time.
-    command.stdin(Stdio::null()).current_dir(folder).process_group(0).env("LC_ALL", "C").env_remove("PGDATA");
-    if let Some(run_as) = run_as {
-        command.uid(run_as.uid).gid(run_as.gid);
-    }
-    command
-}
-
-async fn init(binaries: &Binaries, folder: &Path, run_as: Option<&RunAs>) -> Result<(), StackError> {
-    let mut initdb = command(&binaries.folder.join("initdb"), folder, run_as);
+async fn init(home: &Home) -> Result<(), StackError> {
+    let mut initdb = home.command("initdb");
     // The socket lies in a folder that only its owner can enter; TCP asks for a password that nobody was told.
     initdb
         .arg("--pgdata")
-        .arg(folder.join("data"))
+        .arg(home.folder.join(DATA))
         .args(["--username=postgres", "--encoding=UTF8", "--no-locale", "--no-sync"])
         .args(["--auth-local=trust", "--auth-host=scram-sha-256"]);
     let output = initdb.output().await.map_err(StackError::io("run initdb"))?;
     if output.status.success() {
         return Ok(());
     }
-    let who = run_as.map_or(String::new(), |run_as| format!(" as {}", run_as.name));
+    let who = home.run_as.as_ref().map_or(String::new(), |run_as| format!(" as {}", run_as.name));
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(StackError::Provider(format!("initdb{who} in {} failed: {said}", folder.display())))
-}
-
-async fn launch(
-    binaries: &Binaries,
-    folder: &Path,
-    run_as: Option<&RunAs>,
-) -> Result<(Child, PgConnectOptions), StackError> {
-    let mut last = None;
-    for _ in 0..PORT_TRIES {
-        match launch_on(free_port()?, binaries, folder, run_as).await {
-            Ok(started) => return Ok(started),
-            Err(error) if error.to_string().contains("Address already in use") => last = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    Err(last.unwrap_or_else(|| StackError::Provider("no free port".into())))
-}
-
-fn free_port() -> Result<u16, StackError> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).map_err(StackError::io("find a free port"))?;
-    Ok(listener.local_addr().map_err(StackError::io("find a free port"))?.port())
-}
-
-async fn launch_on(
-    port: u16,
-    binaries: &Binaries,
-    folder: &Path,
-    run_as: Option<&RunAs>,
-) -> Result<(Child, PgConnectOptions), StackError> {
-    let log_path = folder.join("log");
-    let log = std::fs::File::create(&log_path).map_err(StackError::io(format!("write {}", log_path.display())))?;
-    let copy = log.try_clone().map_err(StackError::io("write the server's log"))?;
-    let mut postgres = command(&binaries.folder.join("postgres"), folder, run_as);
-    postgres.arg("-D").arg(folder.join("data")).stdout(log).stderr(copy);
-    postgres.arg("-c").arg(format!("port={port}"));
-    postgres.arg("-c").arg(format!("unix_socket_directories={}", folder.display()));
-    for setting in SETTINGS.iter().chain(&LOCAL_SETTINGS) {
-        postgres.arg("-c").arg(setting);
-    }
-    let mut child = postgres.spawn().map_err(StackError::io("start postgres"))?;
-    let admin = PgConnectOptions::new_without_pgpass()
-        .socket(folder)
-        .port(port)
-        .username("postgres")
-        .database("postgres")
-        .application_name("tenant-chaos administrator");
-    let ready = async {
-        loop {
-            if let Ok(connection) = PgConnection::connect_with(&admin).await {
-                // Whether the goodbye arrives does not matter.
-                let _ = connection.close().await;
-                return;
-            }
-            // A server that is starting has no condition to await from outside.
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    let why = tokio::select! {
-        () = ready => return Ok((child, admin)),
-        ended = child.wait() => format!("ended while starting ({})", ended.map_or_else(|e| e.to_string(), |s| s.to_string())),
-        () = tokio::time::sleep(START_LIMIT) => format!("does not answer within {START_LIMIT:?}"),
-    };
-    let log = std::fs::read_to_string(&log_path).unwrap_or_default();
-    let tail = log.lines().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n  ");
-    Err(StackError::Provider(format!("postgres {why}; it said:\n  {tail}")))
+    Err(StackError::Provider(format!("initdb{who} in {} failed: {said}", home.folder.display())))
 }

@@ -86,6 +86,7 @@ mod tests {
 
     use super::*;
     use crate::stack::local::{Cluster, binaries};
+    use crate::stack::options::Needs;
 
     const VERSION: &str = "14.5.0";
 
@@ -189,7 +190,7 @@ mod tests {
         assert_eq!(source.downloads.load(Ordering::Relaxed), 1);
         assert_eq!(cache.find(Some("14")), Some(binaries.clone()));
 
-        let mut cluster = Cluster::start(&binaries, false).await.unwrap();
+        let mut cluster = Cluster::start(&binaries, false, &Needs::default()).await.unwrap();
         let mut admin = PgConnection::connect_with(cluster.admin()).await.unwrap();
         let one: i32 = sqlx::query_scalar("SELECT 1").fetch_one(&mut admin).await.unwrap();
         assert_eq!(one, 1);

@@ -6,8 +6,11 @@ mod cluster;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod lease;
+mod member;
 mod pgbouncer;
 mod process;
+mod replica;
+mod volume;
 
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
-use super::cluster::{command, new_folder, remove};
+use super::cluster::{new_folder, remove};
 use super::lease::Lease;
+use super::member::command;
 use super::process::RunAs;
 use crate::stack::error::StackError;
 use crate::stack::pooler::{Address, Listen, Settings, Version};

@@ -31,7 +31,8 @@ impl RunAs {
     }
 }
 
-/// Processes that were started with this folder on their command line.
+/// Processes that were started with this folder on their command line, and servers' processes that work in it: a backend
+/// does not keep the command line, and outlives its postmaster by a moment, or for as long as it is held.
 pub(super) fn processes_of(folder: &Path) -> Vec<Pid> {
     let needle = folder.as_os_str().as_encoded_bytes();
     let own = std::process::id() as i32;
@@ -39,7 +40,50 @@ pub(super) fn processes_of(folder: &Path) -> Vec<Pid> {
         .into_iter()
         .filter(|(pid, command)| *pid != own && command.windows(needle.len()).any(|window| window == needle))
         .map(|(pid, _)| Pid::from_raw(pid))
+        .chain(working_in(folder))
         .collect()
+}
+
+/// Processes called `postgres` whose working folder lies in this one; none where there is no /proc.
+fn working_in(folder: &Path) -> impl Iterator<Item = Pid> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(move |entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let here = std::fs::read_link(entry.path().join("cwd")).ok()?.starts_with(folder);
+        let name = std::fs::read_to_string(entry.path().join("comm")).ok()?;
+        (here && name.trim_end() == "postgres").then(|| Pid::from_raw(pid))
+    })
+}
+
+/// The processes that this one has started.
+pub(super) fn children_of(parent: Pid) -> Vec<Pid> {
+    let children = match std::fs::read_dir("/proc/self").is_ok() {
+        true => parents_from_proc(),
+        false => parents_from_ps(),
+    };
+    children.into_iter().filter(|(_, of)| *of == parent.as_raw()).map(|(pid, _)| Pid::from_raw(pid)).collect()
+}
+
+/// Every process with its parent.
+fn parents_from_proc() -> Vec<(i32, i32)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let parent = |entry: std::fs::DirEntry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        // The name before it, in parentheses, may hold blanks and parentheses.
+        let (_, rest) = stat.rsplit_once(')')?;
+        Some((pid, rest.split_whitespace().nth(1)?.parse().ok()?))
+    };
+    entries.filter_map(parent).collect()
+}
+
+fn parents_from_ps() -> Vec<(i32, i32)> {
+    let Ok(output) = std::process::Command::new("ps").args(["-axo", "pid=,ppid="]).output() else { return Vec::new() };
+    let line = |line: &str| {
+        let mut numbers = line.split_whitespace().map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    };
+    String::from_utf8_lossy(&output.stdout).lines().filter_map(line).collect()
 }
 
 /// Every process with its command line.
@@ -87,6 +131,8 @@ pub(super) fn end(folder: &Path, limit: Duration) -> Vec<Pid> {
         let wanted = if begun.elapsed() > limit / 2 { Signal::SIGKILL } else { Signal::SIGQUIT };
         if sent != Some(wanted) {
             left.iter().for_each(|pid| signal(*pid, wanted));
+            // Whoever was held hears nothing until it goes on.
+            left.iter().for_each(|pid| signal(*pid, Signal::SIGCONT));
             sent = Some(wanted);
         }
         // The end of a process that is not a child cannot be awaited.
