@@ -86,11 +86,6 @@ const PLANTED: &[(&str, &str)] = &[
         "F01",
         "CREATE TABLE notes (tenant_id uuid REFERENCES tenants, id int, body text); GRANT SELECT ON notes TO chaos_app",
     ),
-    (
-        "F07",
-        "CREATE TABLE remarks (tenant uuid, id bigint, body text, FOREIGN KEY (tenant, id) REFERENCES documents (tenant_id, id)); \
-      GRANT SELECT ON remarks TO chaos_app",
-    ),
     ("F06", "CREATE ROLE service BYPASSRLS; GRANT SELECT ON documents TO service; GRANT service TO chaos_app"),
     ("F12", "CREATE MATERIALIZED VIEW m AS SELECT * FROM documents; GRANT SELECT ON m TO chaos_app"),
     ("F14", "{NOTES}"),
@@ -108,7 +103,6 @@ const PLANTED: &[(&str, &str)] = &[
     ("F34", "CREATE POLICY x ON orders FOR INSERT WITH CHECK (true)"),
     ("F35", "CREATE POLICY x ON projects FOR UPDATE USING ({MINE}) WITH CHECK (true)"),
     ("F36", "CREATE POLICY x ON projects FOR DELETE USING (true)"),
-    ("F37", "{NOTES} CREATE POLICY x ON notes USING (is_public)"),
     ("F39", "GRANT TRUNCATE ON orders TO chaos_app"),
     ("F41", "CREATE VIEW v AS SELECT * FROM documents; GRANT SELECT ON v TO chaos_app"),
     (
@@ -116,7 +110,6 @@ const PLANTED: &[(&str, &str)] = &[
         "CREATE VIEW v AS SELECT * FROM documents; CREATE VIEW o WITH (security_invoker) AS SELECT * FROM v; \
       GRANT SELECT ON o, v TO chaos_app",
     ),
-    ("F43", "CREATE VIEW v AS SELECT * FROM documents WHERE {MINE}; GRANT SELECT ON v TO chaos_app"),
     (
         "F44",
         "CREATE FUNCTION f(p uuid) RETURNS SETOF documents LANGUAGE sql SECURITY DEFINER AS \
@@ -126,11 +119,6 @@ const PLANTED: &[(&str, &str)] = &[
         "F44",
         "CREATE FUNCTION f(p uuid) RETURNS void LANGUAGE sql SECURITY DEFINER AS \
       'UPDATE documents SET body = ''gone'' WHERE tenant_id = p'",
-    ),
-    (
-        "F46",
-        "CREATE FUNCTION leak(t text) RETURNS boolean LANGUAGE plpgsql LEAKPROOF COST 0.0001 AS \
-      'BEGIN RAISE NOTICE ''%'', t; RETURN true; END'",
     ),
     ("F47", "{LOOSE_KEY}"),
     ("F48", "{LOOSE_KEY}"),
@@ -147,11 +135,6 @@ const PLANTED: &[(&str, &str)] = &[
       SELECT title INTO other FROM documents WHERE tenant_id <> NEW.tenant_id LIMIT 1; \
       RAISE EXCEPTION ''taken by %'', other; END'; \
       CREATE TRIGGER tell BEFORE UPDATE ON projects FOR EACH ROW EXECUTE FUNCTION tell()",
-    ),
-    (
-        "F62",
-        "CREATE FUNCTION cache() RETURNS void LANGUAGE plpgsql AS \
-      'BEGIN DROP TABLE IF EXISTS cached; CREATE TEMP TABLE cached AS SELECT * FROM documents; END'",
     ),
 ];
 
