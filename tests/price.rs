@@ -164,5 +164,10 @@ fn a_run_of_nothing_passes_nothing() {
     price(&["diff", run, run]).success().stdout(contains("No scenario's price changed."));
     price(&["roi", "--before", run, "--after", run]).success().stdout(contains("nothing that the fix could return"));
     price(&[run]).success().stdout(contains("does not make it none"));
+    price(&[run, "--years", "0"]).code(2).stderr(contains("`years` must not be zero"));
+    price(&[run, "--years", "1000", "--seed", "7"]).success().stdout(contains("1,000 simulated years, seed 7"));
+    price(&["roi", "--before", run, "--after", run, "--years", "0"])
+        .code(2)
+        .stderr(contains("`horizon` must not be zero"));
     price(&["tornado", run]).code(2).stderr(contains("no scenario"));
 }

@@ -23,10 +23,12 @@ pub(crate) struct Environment {
     processors: usize,
     /// Load average before the run: above zero, others were at work.
     load_before: String,
-    /// The server.
-    postgres: String,
+    /// The server, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    postgres: Option<String>,
     /// Who ran it.
-    provider: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
     /// Optimised or not.
     build: &'static str,
 }
@@ -34,7 +36,7 @@ pub(crate) struct Environment {
 impl Environment {
     /// Takes note. `prefix` is that of the benchmark's variables; `processors` as counted before the benchmark confined
     /// itself to some of them, if it does.
-    pub(crate) fn note(bench: &str, prefix: &str, server: &Server, processors: usize) -> Self {
+    pub(crate) fn note(bench: &str, prefix: &str, server: Option<&Server>, processors: usize) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let processor = read("/proc/cpuinfo");
         let processor = processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
@@ -48,8 +50,8 @@ impl Environment {
             processor: processor.map_or("unknown", |(_, name)| name).to_owned(),
             processors,
             load_before: load.split_whitespace().next().unwrap_or("unknown").to_owned(),
-            postgres: server.version().to_owned(),
-            provider: server.provider().to_owned(),
+            postgres: server.map(|server| server.version().to_owned()),
+            provider: server.map(|server| server.provider().to_owned()),
             build: if cfg!(debug_assertions) { "debug" } else { "optimised" },
         }
     }
@@ -62,7 +64,12 @@ impl Environment {
                 "machine: {}, {} x {}, load before {}",
                 self.system, self.processors, self.processor, self.load_before
             ),
-            format!("server: PostgreSQL {} ({} provider); build: {}", self.postgres, self.provider, self.build),
+            match (&self.postgres, &self.provider) {
+                (Some(postgres), Some(provider)) => {
+                    format!("server: PostgreSQL {postgres} ({provider} provider); build: {}", self.build)
+                }
+                _ => format!("build: {}", self.build),
+            },
         ]
     }
 }

@@ -109,7 +109,7 @@ fn main() -> Result<(), Failure> {
 }
 
 async fn run(server: &Server, mode: Mode, plan: &Plan) -> Result<(), Failure> {
-    let environment = Environment::note("load_generator", "LOAD_GENERATOR_", server, processors());
+    let environment = Environment::note("load_generator", "LOAD_GENERATOR_", Some(server), processors());
     let database = server.clone_of_fleet(&FLEET, "load-generator", &|_| ()).await?;
     let connect = server.connect_as(LoginRole::App, &database);
     let ours = Ours::new(connect.clone(), FLEET, plan.clients);

@@ -76,7 +76,7 @@ fn main() -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let options = StackOptions { provider: ProviderChoice::Local, ..StackOptions::default() };
     let server = runtime.block_on(Server::start(&options, None))?;
-    let environment = Environment::note("rls_overhead", "RLS_OVERHEAD_", &server, processors);
+    let environment = Environment::note("rls_overhead", "RLS_OVERHEAD_", Some(&server), processors);
     let mut table = Table::new("rls_overhead", environment);
     let measured = measure(&mut criterion, &mut table, &runtime, &server, mode, &plan);
     runtime.block_on(server.stop())?;

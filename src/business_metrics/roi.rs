@@ -3,7 +3,7 @@
 //! Net ROI is `(benefits - cost) / cost` over the years that are given, undiscounted; the NPV index is `NPV / cost`. The
 //! product brief calls both ROI: its 2,567% is the first over one year, its 20,000% the second over five.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::input::{InputError, InputProblem, amount, positive};
 
@@ -119,12 +119,14 @@ impl CashFlows {
 }
 
 /// What an investment returns over many simulated futures.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RoiDistribution {
     /// Futures.
     pub futures: usize,
     /// Mean benefit of a year, US dollars.
     pub mean_benefit: f64,
+    /// 5th, 50th and 95th percentile of a year's benefit, US dollars.
+    pub benefit: [f64; 3],
     /// Mean net present value, US dollars.
     pub mean_npv: f64,
     /// Its 5th, 50th and 95th percentiles.
@@ -169,6 +171,7 @@ impl RoiDistribution {
         Ok(Self {
             futures: n,
             mean_benefit,
+            benefit: quantiles(&ranked(benefits.iter().copied())),
             mean_npv: npvs.iter().sum::<f64>() / n as f64,
             npv: quantiles(&npvs),
             irr: quantiles(&ranked(flows.iter().map(|flows| flows.irr().unwrap_or(f64::NEG_INFINITY)))).map(finite),

@@ -122,6 +122,11 @@ impl SlaSchedule {
         })
     }
 
+    /// Minutes of downtime in a period that pass without a credit; `None` without an agreement.
+    pub fn free_minutes(self) -> Option<f64> {
+        self.edges().next().map(|(minutes, _)| minutes)
+    }
+
     /// Uptime in percent over the schedule's period. Downtime beyond the period is all of it.
     ///
     /// # Errors

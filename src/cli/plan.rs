@@ -14,7 +14,7 @@ use crate::faults;
 use crate::load::LoadPlan;
 use crate::observe::Roster;
 use crate::pricing;
-use crate::scenario::{LoadShape, Scenario};
+use crate::scenario::{LoadShape, Pooler, PoolerSpec, Scenario};
 
 #[derive(Debug, Args)]
 pub(super) struct Plan {
@@ -133,8 +133,12 @@ fn stack(scenario: &Scenario) -> String {
         names(stack.defence.iter().map(|layer| format!("{layer:?}").to_lowercase()).collect::<Vec<_>>().join(", "));
     let defects = names(stack.defects.iter().map(|defect| format!("{defect:?}")).collect::<Vec<_>>().join(", "));
     let pool = &stack.pool;
+    let pooler = match stack.pooler {
+        PoolerSpec { kind: Pooler::None, .. } => String::new(),
+        PoolerSpec { kind, size, .. } => format!(", {} with {size} server connections", kind.name()),
+    };
     format!(
-        "{version}, server {:?}, pool of {} ({:?}), defence: {layers}, planted: {defects}",
+        "{version}, server {:?}, pool of {} ({:?}){pooler}, defence: {layers}, planted: {defects}",
         stack.server, pool.size, pool.acquire_timeout
     )
 }

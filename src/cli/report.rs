@@ -78,7 +78,7 @@ fn journals(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
     Ok(found)
 }
 
-/// Writes `report.json`, `junit.xml`, `report.md` and `report.html`.
+/// Writes `report.json`, `junit.xml`, `report.md`, `report.html`, and the drawings of its year as SVG.
 pub(super) fn write_reports(report: &RunReport, folder: &Path) -> Result<(), CliError> {
     std::fs::create_dir_all(folder).map_err(CliError::io(format!("create {}", folder.display())))?;
     let files = [
@@ -87,7 +87,7 @@ pub(super) fn write_reports(report: &RunReport, folder: &Path) -> Result<(), Cli
         ("report.md", report::markdown(report)),
         ("report.html", report::html(report)),
     ];
-    for (name, text) in files {
+    for (name, text) in files.into_iter().chain(report::money_drawings(report)) {
         let path = folder.join(name);
         std::fs::write(&path, text).map_err(CliError::io(format!("write {}", path.display())))?;
     }

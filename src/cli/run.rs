@@ -11,7 +11,7 @@ use super::output::{CliError, bad_input, colour, print, width};
 use super::report::write_reports;
 use crate::report::{self, RunReport};
 use crate::run::{RunOptions, run_catalogue};
-use crate::scenario::Scenario;
+use crate::scenario::{Pooler, Scenario};
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
@@ -27,6 +27,9 @@ pub(super) struct Run {
     /// Overrides every scenario's seed.
     #[arg(long)]
     seed: Option<u64>,
+    /// The pooler of scenarios that name none: pgbouncer-session, pgbouncer-transaction or none.
+    #[arg(long, value_name = "NAME", value_parser = pooler)]
+    pooler: Option<Pooler>,
     /// Scenarios side by side, of those that measure no latency.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=64))]
     jobs: u64,
@@ -35,12 +38,19 @@ pub(super) struct Run {
     json: bool,
 }
 
+fn pooler(text: &str) -> Result<Pooler, String> {
+    let names = || Pooler::ALL.iter().map(|pooler| pooler.name()).collect::<Vec<_>>().join(", ");
+    let known = Pooler::ALL.iter().copied().find(|pooler| pooler.name() == text);
+    known.ok_or_else(|| format!("`{text}` is no pooler: use one of {}", names()))
+}
+
 impl Run {
     pub(super) fn execute(&self) -> Result<Exit, CliError> {
         let scenarios = self.selection.load()?;
         let options = RunOptions {
             stack: self.stack.options(),
             seed: self.seed,
+            pooler: self.pooler,
             journals: Some(self.out.join("journal")),
             jobs: self.jobs as usize,
             assumptions: self.money.assumptions()?,

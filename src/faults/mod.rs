@@ -99,7 +99,7 @@ pub fn build(spec: &FaultSpec, seed: u64, scenario: &str, target: &Target) -> Re
         FaultAction::FloodLock { hold, .. } => Box::new(lock::FloodLock::new(aggressor()?, *hold, target)),
         FaultAction::Wire(fault) => {
             let rules = target.wire.clone().ok_or("there is no proxy between the application and the server")?;
-            Box::new(wire::OnTheWire::new(rules, proxy::Rule::of(fault, &spec.when)))
+            Box::new(wire::OnTheWire::new(spec.index, rules, proxy::Rule::of(fault, &spec.when), target))
         }
     })
 }

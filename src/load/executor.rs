@@ -18,6 +18,8 @@ use crate::tenancy::{
 const LATE: Duration = Duration::from_millis(10);
 /// Error examples of one run at most.
 const EXAMPLES: u64 = 40;
+/// SQLSTATE of a key that is taken.
+const UNIQUE_VIOLATION: &str = "23505";
 /// The defects about acknowledgements strike every so many writes.
 const DEFECT_EVERY: u64 = 20;
 
@@ -41,6 +43,7 @@ pub struct Executor {
     started: Instant,
     timeout: Duration,
     rows_per_tenant: u32,
+    retries: u32,
     sequence: AtomicU64,
     examples: AtomicU64,
 }
@@ -84,7 +87,14 @@ impl Executor {
         rows_per_tenant: u32,
     ) -> Self {
         let (ledger, sequence, examples) = Default::default();
-        Self { tenancy, directory, recorder, ledger, started, timeout, rows_per_tenant, sequence, examples }
+        let retries = 0;
+        Self { tenancy, directory, recorder, ledger, started, timeout, rows_per_tenant, retries, sequence, examples }
+    }
+
+    /// A client that sends a write again, so often at most, whose connection was lost before it was acknowledged.
+    #[must_use]
+    pub fn retrying(self, retries: u32) -> Self {
+        Self { retries, ..self }
     }
 
     /// The recorder that it reports to.
@@ -139,6 +149,7 @@ impl Executor {
             Some(_) => tokio::time::timeout(self.timeout, without_tenant(attempt)).await,
             None => tokio::time::timeout(self.timeout, with_tenant(tenant.clone(), attempt)).await,
         };
+        self.look_at_the_wire(&mut sight);
         let Sight { mut outcome, opening, error } = sight;
         outcome.queued = opening.queued;
         outcome.touched = outcome.touched.or(opening.touched);
@@ -161,27 +172,65 @@ impl Executor {
     }
 
     async fn transact(&self, request: Request, tenant: &Tenant, sight: &mut Sight) -> Result<(), TenancyError> {
+        let Step::InsertOrder { client_ref, .. } = request.step else {
+            return self.attempt_once(request, tenant, sight).await;
+        };
+        self.write_until_acknowledged(request, tenant, sight).await?;
+        let client_ref = client_ref as u64;
+        self.ledger.acknowledge(Acknowledged { client_ref, tenant: tenant.index });
+        if client_ref.is_multiple_of(DEFECT_EVERY) && self.tenancy.planted(Defect::BlindRetry) {
+            let again = Request { step: request.step.with_another_key(), ..request };
+            self.attempt_once(again, tenant, sight).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a write, and again if its connection is lost, as often as the client does.
+    async fn write_until_acknowledged(
+        &self,
+        mut request: Request,
+        tenant: &Tenant,
+        sight: &mut Sight,
+    ) -> Result<(), TenancyError> {
+        let mut attempt = 0;
+        loop {
+            let error = match self.attempt_once(request, tenant, sight).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            // The key is taken: an earlier attempt was stored, and its acknowledgement got lost.
+            if attempt > 0 && error.sqlstate().as_deref() == Some(UNIQUE_VIOLATION) {
+                return Ok(());
+            }
+            if attempt == self.retries || error.kind() != ErrorKind::Connection {
+                return Err(error);
+            }
+            attempt += 1;
+            self.look_at_the_wire(sight);
+            if self.tenancy.planted(Defect::KeylessRetry) {
+                request.step = request.step.with_another_key();
+            }
+        }
+    }
+
+    /// One transaction of a request, to its commit.
+    async fn attempt_once(&self, request: Request, tenant: &Tenant, sight: &mut Sight) -> Result<(), TenancyError> {
         let Request { step, .. } = request;
         let mut transaction = self.begin(step.operation(), tenant, sight).await?;
         self.run(request, tenant, &mut transaction, &mut sight.outcome).await?;
-        let Step::InsertOrder { client_ref, .. } = step else {
-            return transaction.commit().await;
-        };
-        let client_ref = client_ref as u64;
-        let strikes = client_ref.is_multiple_of(DEFECT_EVERY);
-        if strikes && self.tenancy.planted(Defect::AckWithoutCommit) {
-            drop(transaction);
-        } else {
-            transaction.commit().await?;
+        if let Step::InsertOrder { client_ref, .. } = step
+            && (client_ref as u64).is_multiple_of(DEFECT_EVERY)
+            && self.tenancy.planted(Defect::AckWithoutCommit)
+        {
+            return Ok(());
         }
-        self.ledger.acknowledge(Acknowledged { client_ref, tenant: tenant.index });
-        if strikes && self.tenancy.planted(Defect::BlindRetry) {
-            let again = Request { step: step.with_another_key(), ..request };
-            let mut transaction = self.begin(step.operation(), tenant, sight).await?;
-            self.run(again, tenant, &mut transaction, &mut sight.outcome).await?;
-            transaction.commit().await?;
-        }
-        Ok(())
+        transaction.commit().await
+    }
+
+    /// Notes which fault has touched a statement of the request on its way to the server.
+    fn look_at_the_wire(&self, sight: &mut Sight) {
+        let touched = sight.opening.connection.and_then(|number| self.tenancy.hooks().touched_on_the_way(number));
+        sight.outcome.touched = sight.outcome.touched.or(touched);
     }
 
     async fn begin(
@@ -194,6 +243,7 @@ impl Executor {
         sight.outcome.transactions += 1;
         sight.outcome.without_context += u64::from(transaction.confirmed() != Some(tenant.id));
         sight.outcome.touched = sight.outcome.touched.or(transaction.touched());
+        self.look_at_the_wire(sight);
         Ok(transaction)
     }
 

@@ -165,17 +165,29 @@ pub struct BlastRadius {
     pub failed_share: f64,
 }
 
-/// What a context fault did, in all.
+/// What a fault did to the transactions that it touched, in all: a fault of the context, or of single statements on the
+/// wire.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ContextVerdict {
     /// Index of the fault.
     pub fault: usize,
-    /// Its residue, such as `stale`.
+    /// Its residue, such as `stale`; the name of a fault on the wire, such as `protocol.cut`.
     pub leaves: String,
     /// The counts.
     pub outcome: ContextOutcome,
     /// `fail-open`, `fail-closed-loud`, `fail-closed-silent`, `no effect` or `not touched`; the worst that occurred.
     pub class: String,
+}
+
+/// The worst that occurred: open, silent, loud, no effect, not touched.
+pub fn context_class(outcome: &ContextOutcome) -> &'static str {
+    match outcome {
+        ContextOutcome { open: 1.., .. } => "fail-open",
+        ContextOutcome { silent: 1.., .. } => "fail-closed-silent",
+        ContextOutcome { loud: 1.., .. } => "fail-closed-loud",
+        ContextOutcome { touched: 1.., .. } | ContextOutcome { harmless: 1.., .. } => "no effect",
+        _ => "not touched",
+    }
 }
 
 #[cfg(test)]

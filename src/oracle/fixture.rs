@@ -47,6 +47,7 @@ pub(in crate::oracle) fn scenario() -> Scenario {
             skew: 0.0,
             timeout: ms(1_000),
             max_in_flight: 64,
+            retries: 0,
         },
         phases: Phases { baseline: ms(1_000), inject: ms(2_000), recover: ms(1_000) },
         faults: vec![],

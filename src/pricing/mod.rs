@@ -23,4 +23,7 @@ pub use fix::{FixReturn, FixedKind, Investment, fix_return};
 pub use price::price;
 pub use priced::*;
 pub use worst_case::{WorstCase, worst_case};
-pub use year::{AssumptionUsed, CurvePoint, Defence, LossLine, ScenarioPrice, Year, YearLine, YearRisk, year};
+pub use year::{
+    AssumptionUsed, BestDefence, CurvePoint, Defence, LossLine, ModelPrice, ScenarioPrice, YEARS, Year, YearLine,
+    YearRisk, year,
+};

@@ -1,12 +1,13 @@
 //! Which model prices which code, and with what inputs. Every code is priced here, or has its reason for a zero.
 
 use crate::business_metrics::{
-    BreachModel, DowntimeModel, InputError, MicroDollars, NoisyNeighbourModel, Outage, Point, SlaSchedule, TierCounts,
+    BreachModel, DowntimeModel, InputError, Key, MicroDollars, NoisyNeighbourModel, Outage, Point, SlaSchedule,
+    TierCounts,
 };
 use crate::oracle::{Code, Finding, Judgement};
 use crate::scenario::Phase;
 
-use super::priced::Losses;
+use super::priced::{Losses, PricedIncident};
 use super::scale::{Hurt, Scale};
 use super::text::{minutes, number, share, tenants};
 
@@ -33,6 +34,8 @@ pub(super) struct Alone {
     pub(super) observed: Losses,
     pub(super) at_scale: Losses,
     pub(super) basis: String,
+    pub(super) records: Option<f64>,
+    pub(super) incident: Option<PricedIncident>,
 }
 
 pub(super) fn price_alone(finding: &Finding, judgement: &Judgement, scale: Scale<'_>, point: &Point) -> Alone {
@@ -79,6 +82,8 @@ fn breach(finding: &Finding, scale: Scale<'_>, point: &Point) -> Alone {
         observed: vendor(rows),
         at_scale: vendor(records),
         basis,
+        records: Some(records),
+        incident: None,
     }
 }
 
@@ -110,6 +115,8 @@ fn outage(model: &'static str, finding: &Finding, scale: Scale<'_>, point: &Poin
         observed: loss(hurt.observed, seen),
         at_scale: loss(hurt.at_scale, scale.repair_minutes()),
         basis,
+        records: None,
+        incident: Some(incident(hurt.at_scale, scale, severity, point)),
     }
 }
 
@@ -137,6 +144,8 @@ fn empty_answers(finding: &Finding, judgement: &Judgement, scale: Scale<'_>, poi
         observed: handling(&hurt.observed),
         at_scale: handling(&hurt.at_scale),
         basis,
+        records: None,
+        incident: None,
     }
 }
 
@@ -154,12 +163,31 @@ fn writes(cause: Cause, what: &str, finding: &Finding, scale: Scale<'_>, point: 
         tenants(&hurt.observed),
         model.terms()
     );
-    Alone { cause, model: "handling", observed: handling(&hurt.observed), at_scale: handling(&hurt.at_scale), basis }
+    // Nothing is down, so nothing but the handling depends on the incident.
+    let incident = Some(incident(hurt.at_scale, scale, 0.0, point));
+    let (observed, at_scale) = (handling(&hurt.observed), handling(&hurt.at_scale));
+    Alone { cause, model: "handling", observed, at_scale, basis, records: None, incident }
+}
+
+fn incident(hurt: TierCounts, scale: Scale<'_>, failed_share: f64, point: &Point) -> PricedIncident {
+    let (minutes, schedule) = (scale.repair_minutes(), SlaSchedule::default());
+    let outage = Outage { hurt, minutes, severity: failed_share, schedule };
+    let (loss, minute) = (outage.loss(point), Outage { minutes: 1.0, ..outage }.loss(point));
+    let counts = failed_share > point.get(Key::SlaErrorShare);
+    PricedIncident {
+        hurt: hurt.iter().collect(),
+        minutes,
+        failed_share,
+        customers_per_minute: usd(minute.map(|loss| loss.customer)),
+        credits: usd(loss.map(|loss| loss.vendor.credits)),
+        budget_used: if counts { minutes / schedule.free_minutes().unwrap_or(f64::MAX) } else { 0.0 },
+    }
 }
 
 fn nothing(why: &str) -> Alone {
     let basis = format!("$0: {why}");
-    Alone { cause: Cause::None, model: "none", observed: Losses::default(), at_scale: Losses::default(), basis }
+    let (observed, at_scale) = (Losses::default(), Losses::default());
+    Alone { cause: Cause::None, model: "none", observed, at_scale, basis, records: None, incident: None }
 }
 
 fn vendor(vendor: MicroDollars) -> Losses {

@@ -34,6 +34,8 @@ pub fn price(scenario: &Scenario, judgement: &Judgement, assumptions: &Assumptio
         observed: alone.observed,
         at_scale: alone.at_scale,
         basis: alone.basis,
+        records: alone.records,
+        incident: alone.incident,
     });
     let swings = swings(scenario, judgement, assumptions);
     PricedRun { observed, at_scale, findings: findings.collect(), checks, cost_usd, swings }

@@ -1,8 +1,10 @@
 //! Findings with their price.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::business_metrics::{MicroDollars, Swing};
+use crate::business_metrics::{MicroDollars, Outage, SlaSchedule, Swing, Tier};
 use crate::oracle::{Check, Code};
 
 /// The price of one scenario's findings. Planted findings are priced like any other.
@@ -73,4 +75,36 @@ pub struct PricedFinding {
     pub at_scale: Losses,
     /// How the numbers came about, one sentence with every input.
     pub basis: String,
+    /// Of a breach: the records exposed, at scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<f64>,
+    /// Of anything else that hurts: the incident, at scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<PricedIncident>,
+}
+
+/// An incident at scale, for those who have to handle it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct PricedIncident {
+    /// Hurt tenants of the business by tier.
+    pub hurt: BTreeMap<Tier, f64>,
+    /// Minutes until it is repaired.
+    pub minutes: f64,
+    /// Share of their requests that fail.
+    pub failed_share: f64,
+    /// What the customers lose in a minute.
+    pub customers_per_minute: MicroDollars,
+    /// Service credits.
+    pub credits: MicroDollars,
+    /// Share of a month's downtime that the agreement lets pass without a credit; 2 is twice of it.
+    pub budget_used: f64,
+}
+
+impl PricedIncident {
+    /// As the models take it.
+    pub(super) fn outage(&self) -> Outage {
+        let hurt = self.hurt.iter().map(|(tier, tenants)| (*tier, *tenants)).collect();
+        let schedule = SlaSchedule::default();
+        Outage { hurt, minutes: self.minutes, severity: self.failed_share, schedule }
+    }
 }

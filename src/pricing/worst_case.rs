@@ -71,7 +71,7 @@ fn can_expose(scenario: &Scenario) -> bool {
     });
     let spills = scenario.stack.defects.iter().any(|defect| match defect {
         Defect::NoBulkhead | Defect::LeakOnError | Defect::AckWithoutCommit | Defect::BlindRetry => false,
-        Defect::KeptStatements => false,
+        Defect::KeptStatements | Defect::KeylessRetry => false,
         Defect::SessionSet
         | Defect::SetOutsideTransaction
         | Defect::SwallowedReset
@@ -94,7 +94,8 @@ fn can_stop(scenario: &Scenario) -> bool {
 }
 
 fn spoils_writes(scenario: &Scenario) -> bool {
-    let spoils = |defect: &Defect| matches!(defect, Defect::AckWithoutCommit | Defect::BlindRetry);
+    let spoils =
+        |defect: &Defect| matches!(defect, Defect::AckWithoutCommit | Defect::BlindRetry | Defect::KeylessRetry);
     let on_the_wire = |fault: &FaultAction| {
         use OnStatement::{CutAfterReply, CutBefore, Duplicate, Reorder, Swallow};
         let verbs =

@@ -6,6 +6,7 @@ use crate::business_metrics::MicroDollars;
 use crate::oracle::{Code, Finding, Severity, Verdict};
 use crate::pricing::Losses;
 
+use super::context_matrix::context_matrix;
 use super::model::{REPORT_SCHEMA_VERSION, RunReport, ScenarioReport, Totals, Trouble};
 use super::words;
 use crate::wording::{count, plural};
@@ -29,6 +30,7 @@ pub fn assemble_interrupted(
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: scenarios.iter().map(|s| s.header.started_at.clone()).min().unwrap_or_default(),
         verdict: verdict(&scenarios, &not_run),
+        context_matrix: context_matrix(&scenarios),
         totals: totals(&scenarios),
         first_look: first_look(&scenarios, &troubles, &not_run),
         scenarios,

@@ -1,12 +1,14 @@
 //! `report.md`: a summary table, then a section per scenario. Suits a job summary of a CI system.
 
+mod money;
+
 use std::fmt::Write;
 
+use super::context_matrix::{Pivot, words as context_words};
 use super::model::{RunReport, ScenarioReport};
 use super::text::{line, visible};
 use super::words;
-use crate::pricing::Year;
-use crate::wording::{count, digits, duration, moment};
+use crate::wording::{count, duration, moment};
 
 /// GitHub-flavoured Markdown.
 pub fn markdown(report: &RunReport) -> String {
@@ -31,8 +33,9 @@ pub fn markdown(report: &RunReport) -> String {
         }
     }
     if let Some(year) = &report.year {
-        money(&mut page, year);
+        money::section(&mut page, report, year);
     }
+    context_matrix(&mut page, report);
     if !report.troubles.is_empty() {
         page.line("\n## Could not run\n");
         for trouble in &report.troubles {
@@ -49,63 +52,19 @@ pub fn markdown(report: &RunReport) -> String {
     page.0
 }
 
-/// A year of losses: the tail, the risks, the defences, where the figures come from.
-fn money(page: &mut Page, year: &Year) {
-    page.line("\n## A year of losses");
-    let lines = [("the vendor", &year.vendor), ("the customers", &year.customer)];
-    if lines.iter().any(|(_, line)| !line.risks.is_empty()) {
-        page.table(&[
-            "Loss of",
-            "Expected a year",
-            "1 year in 20 more than",
-            "1 in 100 more than",
-            "Mean of the worst 1 in 20",
-        ]);
-        for (whose, line) in lines.into_iter().filter(|(_, line)| !line.risks.is_empty()) {
-            let amounts = [line.expected, line.p95, line.p99, line.tail95].map(|amount| text(&amount.to_string()));
-            let [expected, p95, p99, tail] = amounts;
-            page.row(&[whose.to_owned(), expected, p95, p99, tail]);
-        }
+/// What each context fault did on each stack.
+fn context_matrix(page: &mut Page, report: &RunReport) {
+    let Pivot { stacks, rows } = Pivot::of(&report.context_matrix);
+    if rows.is_empty() {
+        return;
     }
-    if !year.vendor.risks.is_empty() || !year.customer.risks.is_empty() {
-        page.table(&["Risk", "Whose loss", "Events a year", "Typical", "Mean", "Expected a year", "Seen in"]);
-        for (whose, line) in [("the vendor's", &year.vendor), ("the customers'", &year.customer)] {
-            for risk in &line.risks {
-                page.row(&[
-                    text(&risk.name),
-                    whose.to_owned(),
-                    digits(risk.per_year),
-                    text(&risk.typical.to_string()),
-                    text(&risk.mean.to_string()),
-                    text(&risk.expected.to_string()),
-                    text(&format!("{} {}", risk.code, risk.scenario)),
-                ]);
-            }
-        }
+    page.line("\n## What context faults did, by stack");
+    let titles: Vec<String> = stacks.iter().map(|stack| text(&stack.title())).collect();
+    page.table(&std::iter::once("Scenario and fault").chain(titles.iter().map(String::as_str)).collect::<Vec<_>>());
+    for (title, cells) in &rows {
+        let cells = cells.iter().map(|cell| cell.map_or("not run".to_owned(), |cell| text(&context_words(cell))));
+        page.row(&std::iter::once(text(title)).chain(cells).collect::<Vec<_>>());
     }
-    if !year.defences.is_empty() {
-        page.table(&["Planted bug", "A year with it: vendor", "customers"]);
-        for defence in year.defences.iter().take(words::MAX_DEFENCES) {
-            page.row(&[
-                text(&defence.scenario),
-                text(&defence.expected.vendor.to_string()),
-                text(&defence.expected.customer.to_string()),
-            ]);
-        }
-    }
-    page.table(&["Assumption", "Low", "Used", "High", "Unit", "Confidence", "Source"]);
-    for each in &year.assumptions {
-        page.row(&[
-            code(&each.key),
-            each.low.to_string(),
-            each.mode.to_string(),
-            each.high.to_string(),
-            text(&each.unit),
-            each.confidence.word().to_owned(),
-            text(&each.source),
-        ]);
-    }
-    page.paragraph(&text(&words::simulated(year)));
 }
 
 fn section(page: &mut Page, scenario: &ScenarioReport) {

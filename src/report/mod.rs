@@ -5,6 +5,7 @@
 //! which nothing was seen is never printed as a bare 0 but with the upper bound that the run proves.
 
 mod assemble;
+mod context_matrix;
 mod html;
 mod json;
 mod judge_journal;
@@ -12,6 +13,7 @@ mod junit;
 mod markdown;
 mod model;
 mod money_chart;
+mod on_call;
 mod terminal;
 mod text;
 mod words;
@@ -22,11 +24,12 @@ mod hostile;
 mod sample;
 
 pub use assemble::{assemble, assemble_interrupted};
+pub use context_matrix::{ContextCell, StackKey};
 pub use html::html;
 pub use json::{json, json_schema};
 pub use judge_journal::{ReportError, judge_journal};
 pub use junit::junit;
 pub use markdown::markdown;
 pub use model::*;
-pub use money_chart::{loss_curve_svg, tornado_svg};
+pub use money_chart::{Marks, loss_curve_of, loss_curve_svg, money_drawings, tornado_svg};
 pub use terminal::{Colour, terminal};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::context_matrix::ContextCell;
 use crate::business_metrics::{Assumptions, InputError};
 use crate::observe::{EndReason, Header, UndoRecord};
 use crate::oracle::{Judgement, Verdict};
@@ -28,6 +29,9 @@ pub struct RunReport {
     /// Scenarios that were not begun, because the run was interrupted.
     #[serde(default)]
     pub not_run: Vec<String>,
+    /// What each context fault did, by pooler, mode and version of PostgreSQL.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context_matrix: Vec<ContextCell>,
     /// Sums over all scenarios.
     pub totals: Totals,
     /// The first thing to look at, one sentence.
@@ -38,16 +42,24 @@ pub struct RunReport {
 }
 
 /// Seed of the simulation behind a report: one for all, so that two reports differ by what they are about.
-const YEAR_SEED: u64 = 1;
+pub const YEAR_SEED: u64 = 1;
 
 impl RunReport {
     /// Adds a year of losses.
     ///
     /// # Errors
     /// If a price is so large that a year of it is beyond what can be counted.
-    pub fn with_year(mut self, assumptions: &Assumptions) -> Result<Self, InputError> {
+    pub fn with_year(self, assumptions: &Assumptions) -> Result<Self, InputError> {
+        self.with_years(assumptions, pricing::YEARS, YEAR_SEED)
+    }
+
+    /// Adds a year of losses, simulated over so many years from another seed.
+    ///
+    /// # Errors
+    /// As [`Self::with_year`]; and if there are too few years or too many.
+    pub fn with_years(mut self, assumptions: &Assumptions, years: usize, seed: u64) -> Result<Self, InputError> {
         let prices: Vec<ScenarioPrice<'_>> = self.scenarios.iter().map(ScenarioReport::priced).collect();
-        self.year = Some(pricing::year(&prices, assumptions, YEAR_SEED)?);
+        self.year = Some(pricing::year(&prices, assumptions, years, seed)?);
         Ok(self)
     }
 }

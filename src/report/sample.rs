@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use crate::business_metrics::{Assumptions, MicroDollars};
 use crate::observe::{Class, ContextOutcome, EndReason, Header, Leak, LeakKind, UndoRecord, Witness};
 use crate::oracle::*;
-use crate::pricing::{Losses, PricedFinding, PricedRun, PricedSwing};
+use crate::pricing::{Losses, PricedFinding, PricedIncident, PricedRun, PricedSwing};
 use crate::scenario::{ErrorKind, Operation, Phase, TenantSlug, Tier, Who};
 
 use super::assemble::{assemble, assemble_interrupted};
@@ -367,6 +367,23 @@ fn timeline(change: impl Fn(u64, &mut TimelinePoint)) -> Vec<TimelinePoint> {
 /// Customer and vendor, in micro-dollars.
 type Lines = (i64, i64);
 
+/// Records whose breach typically costs so many micro-dollars.
+fn records(micros: i64) -> f64 {
+    5_000.0 * (micros as f64 / 150e9).powf(50f64.ln() / 8f64.ln())
+}
+
+/// A flood at scale: 3.4% of the requests of 9,600 tenants fail.
+fn incident() -> PricedIncident {
+    PricedIncident {
+        hurt: BTreeMap::from([(Tier::Starter, 7_600.0), (Tier::Growth, 1_600.0), (Tier::Enterprise, 400.0)]),
+        minutes: 45.0,
+        failed_share: 0.034,
+        customers_per_minute: MicroDollars(15_912_000_000),
+        credits: MicroDollars::ZERO,
+        budget_used: 0.0,
+    }
+}
+
 /// `(code, model, observed, at scale)`.
 fn price(findings: &[(Code, &str, Lines, Lines)]) -> PricedRun {
     let losses = |(customer, vendor)| Losses { customer: MicroDollars(customer), vendor: MicroDollars(vendor) };
@@ -382,6 +399,8 @@ fn price(findings: &[(Code, &str, Lines, Lines)]) -> PricedRun {
             observed: losses(*observed),
             at_scale: losses(*at_scale),
             basis: "29 of 50 tenants x 10,000 tenants x 5,000 records, repaired in 45 min".into(),
+            records: model.starts_with("breach").then(|| records(at_scale.1)),
+            incident: (!model.starts_with("breach")).then(incident),
         })
         .collect();
     let at_scale = sum(|f| f.at_scale, &findings);

@@ -2,10 +2,10 @@
 
 use crate::business_metrics::MicroDollars;
 use crate::oracle::{Code, FaultSummary, Finding, LeakBound, Severity, Verdict};
-use crate::pricing::{Losses, Year};
+use crate::pricing::{BestDefence, CurvePoint, Losses, PricedSwing, Year};
 
 use super::model::{RunReport, ScenarioReport};
-use crate::wording::{count, duration, plural, share, upper_share};
+use crate::wording::{count, digits, duration, plural, share, upper_share};
 
 /// Defences that a report lists; the file holds the others.
 pub(super) const MAX_DEFENCES: usize = 10;
@@ -263,4 +263,114 @@ fn shell(word: &str) -> String {
     // A path that begins with a dash would be read as a flag.
     let word = if word.starts_with('-') { format!("./{word}") } else { word.to_owned() };
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The loss exceedance curves of a year that have a point, by name.
+pub(super) fn curves(year: &Year) -> Vec<(String, &[CurvePoint])> {
+    let mut curves = vec![
+        ("the vendor".to_owned(), year.vendor.curve.as_slice()),
+        ("its customers".to_owned(), year.customer.curve.as_slice()),
+    ];
+    if let Some(best) = &year.best {
+        curves.push((format!("the vendor with {}", best.scenario), best.curve.as_slice()));
+    }
+    curves.retain(|(_, points)| !points.is_empty());
+    curves
+}
+
+/// The loss that a share of years exceeds, straight between the points of a curve on two logarithmic axes; `None` where the
+/// curve does not reach, or so many years lose nothing.
+pub(super) fn exceeded(points: &[CurvePoint], share: f64) -> Option<MicroDollars> {
+    let after = points.iter().position(|point| point.share <= share)?;
+    let Some(before) = after.checked_sub(1) else {
+        return (points[after].share == share).then_some(points[after].loss);
+    };
+    let (a, b) = (&points[before], &points[after]);
+    let along = (share / a.share).ln() / (b.share / a.share).ln();
+    let ln = |loss: MicroDollars| loss.usd().max(1e-6).ln();
+    Some(MicroDollars::from_usd((ln(a.loss) + along * (ln(b.loss) - ln(a.loss))).exp()))
+}
+
+/// Whether the vendor's year is within what it may lose.
+pub(super) fn tolerance(year: &Year) -> String {
+    let does = if year.vendor.p95 > year.tolerance { "and loses more" } else { "and does not" };
+    format!("One year in twenty may lose the vendor {} at most (`risk.tolerance`), {does}.", year.tolerance)
+}
+
+/// What a price hangs on.
+pub(super) struct HangsOn<'a> {
+    /// A heading.
+    pub(super) title: String,
+    /// The price with every assumption at its mode.
+    pub(super) around: MicroDollars,
+    /// Widest first.
+    pub(super) swings: &'a [PricedSwing],
+}
+
+/// What the expected annual loss of the vendor hangs on; without one, what the dearest scenario's price does.
+pub(super) fn hangs_on<'a>(report: &'a RunReport, year: &'a Year) -> Option<HangsOn<'a>> {
+    if !year.swings.is_empty() {
+        let title = "What the expected annual loss hangs on".to_owned();
+        return Some(HangsOn { title, around: year.swings_around, swings: &year.swings });
+    }
+    let dearest = report.scenarios.iter().max_by_key(|scenario| scenario.price.cost_usd)?;
+    let title = format!("What the price of {} hangs on", dearest.header.scenario);
+    let (around, swings) = (dearest.price.cost_usd, dearest.price.swings.as_slice());
+    (!swings.is_empty()).then_some(HangsOn { title, around, swings })
+}
+
+/// Benefit of a year, NPV, internal rate of return and payback: what it is, 5th, 50th and 95th percentile.
+pub(super) fn returns(best: &BestDefence) -> [[String; 4]; 4] {
+    let usd = |dollars: f64| MicroDollars::from_usd(dollars).to_string();
+    let rate =
+        |rate: Option<f64>| rate.map_or("nothing comes back".to_owned(), |rate| format!("{}%", digits(rate * 100.0)));
+    let payback = |years: Option<f64>| match years {
+        Some(years) if years * 12.0 < 1.0 => format!("{} days", digits(years * 365.0)),
+        Some(years) if years < 1.0 => format!("{} months", digits(years * 12.0)),
+        Some(years) => format!("{} years", digits(years)),
+        None => format!("more than {} years", best.horizon),
+    };
+    let row = |what: &str, [low, half, high]: [String; 3]| [what.to_owned(), low, half, high];
+    [
+        row("benefit of a year", best.roi.benefit.map(usd)),
+        row("NPV", best.roi.npv.map(usd)),
+        row("internal rate of return", best.roi.irr.map(rate)),
+        row("payback", best.roi.payback.map(payback)),
+    ]
+}
+
+/// What the best defence costs, and how often it is worth it.
+pub(super) fn investment(best: &BestDefence) -> String {
+    format!(
+        "At {} (`roi.investment`), over {} years at {}% a year: expected annual loss {} instead of {}, NPV above zero in {}% of {} \
+         simulated futures, paid back in {}%.",
+        best.cost,
+        best.horizon,
+        digits(best.rate * 100.0),
+        best.after,
+        best.before,
+        digits(best.roi.p_npv_positive * 100.0),
+        count(best.roi.futures as u64),
+        digits(best.roi.p_paid_back * 100.0),
+    )
+}
+
+/// Whether a breach lies among what a model was fitted to.
+pub(super) fn data(outside: bool) -> &'static str {
+    if outside { "outside of them" } else { "inside" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A curve is read between its points and not beyond them.
+    #[test]
+    fn curves_are_read_between_their_points() {
+        let point = |usd, share| CurvePoint { loss: MicroDollars::from_usd(usd), share };
+        let curve = [point(1e4, 0.1), point(1e6, 0.001)];
+        let at = |share| exceeded(&curve, share).map(|loss| loss.usd().round());
+        assert_eq!((at(0.1), at(0.01), at(0.001)), (Some(1e4), Some(1e5), Some(1e6)));
+        assert_eq!((at(0.5), at(0.0001), exceeded(&[], 0.1)), (None, None, None));
+    }
 }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::progress::{Reporter, Silent};
 use crate::business_metrics::Assumptions;
 use crate::report::ReportError;
+use crate::scenario::Pooler;
 use crate::stack::{StackError, StackOptions};
 
 /// How to run.
@@ -17,6 +18,8 @@ pub struct RunOptions {
     pub stack: StackOptions,
     /// Overrides every scenario's own seed.
     pub seed: Option<u64>,
+    /// The pooler of scenarios that name none.
+    pub pooler: Option<Pooler>,
     /// Folder of the journals; `None` keeps them in a temporary folder for as long as they are needed.
     pub journals: Option<PathBuf>,
     /// Scenarios that may run side by side, if they measure no latency.
@@ -34,6 +37,7 @@ impl Default for RunOptions {
         Self {
             stack: StackOptions::default(),
             seed: None,
+            pooler: None,
             journals: None,
             jobs: 4,
             assumptions: Arc::new(Assumptions::default()),

@@ -87,7 +87,8 @@ async fn run_provisioned(
     }));
     let directory = Arc::new(Directory::of(roster));
     let rows = scenario.fleet.rows_per_tenant;
-    let executor = Arc::new(Executor::new(tenancy, directory, recorder, Instant::now(), scenario.load.timeout, rows));
+    let executor = Executor::new(tenancy, directory, recorder, Instant::now(), scenario.load.timeout, rows);
+    let executor = Arc::new(executor.retrying(scenario.load.retries));
     let inject_from = scenario.phases.baseline;
     let target = Target { executor: executor.clone(), plan: plan.clone(), connect, inject_from, wire, pooler };
 

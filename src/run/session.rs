@@ -1,5 +1,6 @@
 //! A session: one server, on which any number of scenarios run, each in a clone of its fleet's template.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use super::progress::ProgressEvent;
 use super::scenario_run::run_in_database;
 use crate::observe::{UndoRecord, read_journal};
 use crate::report::{ScenarioReport, judge_journal};
-use crate::scenario::Scenario;
+use crate::scenario::{Pooler, PoolerSpec, Scenario};
 use crate::stack::{SeedProgress, Server};
 
 /// A running server.
@@ -77,6 +78,7 @@ impl Session {
 
     async fn run_and_judge(&self, scenario: &Scenario) -> Result<ScenarioReport, RunError> {
         let begun = Instant::now();
+        let scenario = &self.options.pooler.map_or(Cow::Borrowed(scenario), |kind| with_pooler(scenario, kind));
         let reporter = self.options.reporter.clone();
         let show = move |SeedProgress { done, total }| reporter.event(&ProgressEvent::Seeding { done, total });
         let database = self.server.clone_of_fleet(&scenario.fleet, &scenario.name, &show).await?;
@@ -102,6 +104,17 @@ impl Session {
     pub async fn stop(&self) -> Result<(), RunError> {
         Ok(self.server.stop().await?)
     }
+}
+
+/// The scenario behind this pooler, unless it names one itself.
+fn with_pooler(scenario: &Scenario, kind: Pooler) -> Cow<'_, Scenario> {
+    if scenario.stack.pooler.kind != Pooler::None || kind == Pooler::None {
+        return Cow::Borrowed(scenario);
+    }
+    let mut behind = scenario.clone();
+    let size = PoolerSpec::usual_size(kind, behind.stack.pool.size);
+    behind.stack.pooler = PoolerSpec { kind, size, ..behind.stack.pooler };
+    Cow::Owned(behind)
 }
 
 /// Runs one scenario on a server of its own: the few lines that a test needs.

@@ -193,6 +193,8 @@ pub struct Load {
     pub timeout: Duration,
     /// Requests in flight at most; an arrival beyond that is dropped and counted.
     pub max_in_flight: u32,
+    /// How often a client sends a write again whose connection was lost before it was acknowledged.
+    pub retries: u32,
 }
 
 /// How requests arrive.
@@ -329,6 +331,21 @@ pub enum FaultAction {
     },
     /// `network.*` and `protocol.*`: something goes wrong between the application and the server.
     Wire(WireFault),
+}
+
+impl Fault {
+    /// Whether it takes the tenant context from transactions, or strikes beside the statement that sets it.
+    pub fn is_about_context(&self) -> bool {
+        use StatementKind::{Begin, Context};
+        match &self.action {
+            FaultAction::ContextDrop { .. } => true,
+            FaultAction::Wire(WireFault::DropContext) => true,
+            FaultAction::Wire(fault) if fault.touches_statements() => {
+                self.when.statement == Some(Context) || matches!(self.when.after, Some(Begin | Context))
+            }
+            _ => false,
+        }
+    }
 }
 
 impl FaultAction {

@@ -89,6 +89,7 @@ words! {
             "The tenant column of a write is taken from the connection's context instead of from the request.";
         AckWithoutCommit, "ack-without-commit", "Every 20th write is acknowledged and never committed.";
         BlindRetry, "blind-retry", "Every 20th write is sent twice, without an idempotency key.";
+        KeylessRetry, "keyless-retry", "A write that is sent again gets another idempotency key.";
         SetOnCheckout, "set-on-checkout",
             "The context is set with session scope in a statement of its own, before BEGIN. Behind a transaction pooler \
              that statement and the transaction may meet different servers.";

@@ -107,6 +107,7 @@ fn statements_of(defect: Defect) -> Vec<String> {
         | Defect::LeakOnError
         | Defect::SetOnCheckout
         | Defect::KeptStatements
+        | Defect::KeylessRetry
         | Defect::PoolerResetOff
         | Defect::AckWithoutCommit => Vec::new(),
     }

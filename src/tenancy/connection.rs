@@ -4,6 +4,7 @@
 //! transaction has three in all, so that ping would cost a third of the throughput (`benches/load_generator/`).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult, Timeouts};
@@ -18,6 +19,8 @@ use super::error::TenancyError;
 pub struct TenantConnection {
     /// The connection.
     pub pg: PgConnection,
+    /// Its number, unique within the runtime.
+    pub number: u64,
     /// The server process behind it; behind a pooler the one that answered last.
     pub backend_pid: i32,
     /// The tenant that it served last.
@@ -62,29 +65,36 @@ pub enum Statements {
 #[derive(Debug)]
 pub struct Connector {
     options: PgConnectOptions,
+    opened: AtomicU64,
+}
+
+/// The `application_name` of a connection, by which the server and whatever stands before it know it.
+pub fn client_name(number: u64) -> String {
+    format!("tenant-chaos application {number}")
 }
 
 impl Connector {
     /// A connector. Statements are cancelled by the server after `statement_timeout`, which survives `RESET ALL`; a
     /// pooler refuses such a setting, so behind one it must be the role's.
     pub fn new(options: PgConnectOptions, statement_timeout: Duration, behind: Behind) -> Self {
-        let options = options.application_name("tenant-chaos application");
         let millis = statement_timeout.as_millis().max(1).to_string();
         let options = match behind {
             Behind::Server => options.options([("statement_timeout", millis)]),
             Behind::Pooler(Statements::Kept) => options,
             Behind::Pooler(Statements::Afresh) => options.statement_cache_capacity(0),
         };
-        Self { options }
+        Self { options, opened: AtomicU64::new(0) }
     }
 
     /// Opens one connection.
     pub async fn connect(&self) -> Result<TenantConnection, sqlx::Error> {
-        let mut pg = PgConnection::connect_with(&self.options).await?;
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        let options = self.options.clone().application_name(&client_name(number));
+        let mut pg = PgConnection::connect_with(&options).await?;
         // In one message, so that behind a pooler one server process answers all of it.
         let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(&mut pg).await?;
         let backend_pid = row.try_get_unchecked::<&str, _>(0)?.parse().unwrap_or_default();
-        Ok(TenantConnection { pg, backend_pid, previous: None, tainted: None, broken: false })
+        Ok(TenantConnection { pg, number, backend_pid, previous: None, tainted: None, broken: false })
     }
 }
 

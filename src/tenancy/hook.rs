@@ -40,6 +40,11 @@ pub trait ContextHook: Send + Sync {
         None
     }
 
+    /// The fault that has touched a statement of this connection on its way to the server, since the last call.
+    fn touched_on_the_way(&self, _connection: u64) -> Option<usize> {
+        None
+    }
+
     /// Whether the connection is not to come back to its pool; the hook then keeps it in [`Self::keep`].
     fn takes_connection(&self, _request: RequestInfo<'_>) -> bool {
         false
@@ -78,6 +83,11 @@ impl Hooks {
     /// The first answer that a hook gives.
     pub(super) fn first<T>(&self, ask: impl FnMut(&Arc<dyn ContextHook>) -> Option<T>) -> Option<T> {
         self.list.load().iter().find_map(ask)
+    }
+
+    /// The fault that has touched a statement of this connection on its way, since the last call.
+    pub fn touched_on_the_way(&self, connection: u64) -> Option<usize> {
+        self.first(|hook| hook.touched_on_the_way(connection))
     }
 
     /// Whether the request loses its tenant before the guard.

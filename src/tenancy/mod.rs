@@ -22,7 +22,7 @@ mod statement;
 mod transaction;
 
 pub use bulkhead::{BulkheadPermit, Bulkheads};
-pub use connection::{Behind, Connector, PooledConnection, Statements, TenantConnection, TenantPool};
+pub use connection::{Behind, Connector, PooledConnection, Statements, TenantConnection, TenantPool, client_name};
 pub use context::{Directory, Tenant, current_tenant, with_tenant, without_tenant};
 pub use error::TenancyError;
 pub use hook::{ContextHook, Hooks, RequestInfo, Touch};

@@ -26,6 +26,8 @@ pub struct Opening {
     pub queued: Option<Duration>,
     /// The fault that touched its context.
     pub touched: Option<usize>,
+    /// The number of its connection.
+    pub connection: Option<u64>,
 }
 
 /// An open transaction of one tenant. Dropped without [`Self::commit`], it is rolled back and its connection scrubbed
@@ -59,6 +61,9 @@ impl TenantTransaction {
         opening.queued = Some(asked.elapsed());
         let (permit, connection) = connected?;
         let previous = connection.previous.clone();
+        // What was touched under the connection's last user is none of this one's.
+        let _ = runtime.hooks().touched_on_the_way(connection.number);
+        opening.connection = Some(connection.number);
         // From here on the connection is owned by the value whose drop cleans it up.
         let mut transaction = Self {
             runtime,
@@ -92,6 +97,7 @@ impl TenantTransaction {
             Err(error) => return Err(self.wrap(error)),
         };
         self.confirmed = confirmed;
+        opening.connection = Some(self.connection_mut().number);
         let tenant = self.tenant.clone();
         self.runtime.monitor().count(confirmed.is_some() && confirmed == tenant.as_ref().map(|tenant| tenant.id));
         self.connection_mut().previous = tenant;

@@ -12,7 +12,7 @@ use crate::business_metrics::{
 use crate::cli::exit::Exit;
 use crate::cli::output::{CliError, bad_input};
 use crate::pricing::CurvePoint;
-use crate::report::loss_curve_svg;
+use crate::report::{self, Marks, loss_curve_svg};
 
 #[derive(Debug, Args)]
 pub(super) struct Lec {
@@ -83,10 +83,7 @@ impl Lec {
         let report = self.common.run(&self.run)?;
         let year = report.year.ok_or_else(|| CliError::Usage("the report has no year of losses".to_owned()))?;
         if let Some(path) = &self.svg {
-            write_svg(
-                path,
-                loss_curve_svg(&[("the vendor", &year.vendor.curve), ("its customers", &year.customer.curve)]),
-            )?;
+            write_svg(path, report::loss_curve_of(&year))?;
         }
         self.common.answer(&year, || super::run::year_text(&year))
     }
@@ -99,7 +96,13 @@ impl Lec {
         let years = simulation.portfolio(&risks).map_err(bad_input)?;
         let answer = Reference::of(self, years.risks, &years.curve);
         if let Some(path) = &self.svg {
-            write_svg(path, loss_curve_svg(&[("reference portfolio", &answer.curve)]))?;
+            write_svg(
+                path,
+                loss_curve_svg(
+                    &[("reference portfolio", &answer.curve)],
+                    Marks { years: Some(self.years as u64), tolerance: None },
+                ),
+            )?;
         }
         self.common.answer(&answer, || answer.text())
     }

@@ -142,7 +142,10 @@ fn prices(report: &RunReport) -> Vec<ScenarioPrice<'_>> {
 fn return_text(roi: &RoiDistribution, cost: f64, years: usize, rate: f64) -> String {
     let [p05, p50, p95] = roi.npv.map(usd);
     let [i05, i50, i95] = roi.irr.map(|rate| rate.map_or("-100% (nothing comes back)".to_owned(), percent));
-    let [q05, q50, q95] = roi.payback.map(|paid| paid.map_or(format!("more than {years} years"), length));
+    let [q05, q50, q95] = roi.payback.map(|paid| match paid {
+        Some(years) => format!("within {}", length(years)),
+        None => format!("not within {years} years"),
+    });
     facts([
         ("cost", usd(cost)),
         ("benefit a year", format!("{} on average", usd(roi.mean_benefit))),
@@ -151,7 +154,7 @@ fn return_text(roi: &RoiDistribution, cost: f64, years: usize, rate: f64) -> Str
         ("P(NPV > 0)", format!("{} of {} futures", percent(roi.p_npv_positive), whole(roi.futures as f64))),
         ("IRR range", format!("5% of futures below {i05}, half below {i50}, 5% above {i95}")),
         ("paid back", format!("in {} of futures; {}", percent(roi.p_paid_back), payback(roi.payback_years))),
-        ("payback range", format!("5% of futures within {q05}, half within {q50}, 95% within {q95}")),
+        ("payback range", format!("5% of futures {q05}, half {q50}, 95% {q95}")),
         ("net ROI", format!("{} over {years} years", percent(roi.net_roi))),
     ])
 }

@@ -7,15 +7,21 @@ use serde::Serialize;
 
 use super::answer::{Common, JOURNALS, Table, write_svg};
 use crate::cli::exit::Exit;
-use crate::cli::output::CliError;
-use crate::pricing::{PricedRun, Year, YearLine};
-use crate::report::{RunReport, loss_curve_svg};
+use crate::cli::output::{CliError, bad_input};
+use crate::pricing::{PricedRun, YEARS, Year, YearLine};
+use crate::report::{self, RunReport};
 
 #[derive(Debug, Args)]
 pub(super) struct PriceRun {
     /// Journals, folders of them, or a report.json.
     #[arg(default_value = JOURNALS)]
     run: Vec<PathBuf>,
+    /// Years to simulate; without it 100,000, or as the report has them.
+    #[arg(long)]
+    years: Option<usize>,
+    /// Seed of the simulation; without it that of all reports.
+    #[arg(long)]
+    seed: Option<u64>,
     /// Write the loss exceedance curve as SVG.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -38,13 +44,14 @@ struct ScenarioLine<'a> {
 
 impl PriceRun {
     pub(super) fn execute(&self) -> Result<Exit, CliError> {
-        let report = self.common.run(&self.run)?;
+        let mut report = self.common.run(&self.run)?;
+        if self.years.is_some() || self.seed.is_some() {
+            let (years, seed) = (self.years.unwrap_or(YEARS), self.seed.unwrap_or(report::YEAR_SEED));
+            report = report.with_years(&*self.common.assumptions()?, years, seed).map_err(bad_input)?;
+        }
         let year = year_of(&report)?;
         if let Some(path) = &self.svg {
-            write_svg(
-                path,
-                loss_curve_svg(&[("the vendor", &year.vendor.curve), ("its customers", &year.customer.curve)]),
-            )?;
+            write_svg(path, report::loss_curve_of(year))?;
         }
         let line = |scenario: &'_ crate::report::ScenarioReport| scenario.price.cost_usd;
         let mut scenarios: Vec<_> = report.scenarios.iter().collect();
@@ -89,24 +96,45 @@ impl Answer<'_> {
 
 /// A year as two tables and what stands behind them.
 pub(super) fn year_text(year: &Year) -> String {
-    let mut lines = Table::new(["a year of", "expected", "1 in 20 above", "1 in 100 above", "mean of worst 1 in 20"]);
+    let mut lines = Table::new([
+        "a year of",
+        "at modes",
+        "expected",
+        "nine in ten from",
+        "1 in 20 above",
+        "1 in 100 above",
+        "mean of worst 1 in 20",
+    ]);
     let mut line = |name: &str, line: &YearLine| {
         if !line.risks.is_empty() {
-            let cells = [line.expected, line.p95, line.p99, line.tail95].map(|amount| amount.to_string());
-            let [expected, p95, p99, tail] = cells;
-            lines.row([name.to_owned(), expected, p95, p99, tail]);
+            let cells = [line.at_modes, line.expected, line.p05, line.p95, line.p99, line.tail95];
+            let [modes, expected, p05, p95, p99, tail] = cells.map(|amount| amount.to_string());
+            lines.row([name.to_owned(), modes, expected, p05, p95, p99, tail]);
         }
     };
     line("the vendor", &year.vendor);
     line("its customers", &year.customer);
-    let mut risks = Table::new(["risk", "per year", "typical", "mean", "expected a year", "seen in"]);
+    let mut risks = Table::new([
+        "risk",
+        "seen",
+        "per year",
+        "typical",
+        "mean",
+        "1 in 20 above",
+        "expected a year",
+        "share",
+        "seen in",
+    ]);
     for risk in year.vendor.risks.iter().chain(&year.customer.risks) {
         risks.row([
             risk.name.clone(),
+            super::answer::whole(risk.count as f64),
             format!("{:.3}", risk.per_year),
             risk.typical.to_string(),
             risk.mean.to_string(),
+            risk.p95.to_string(),
             risk.expected.to_string(),
+            super::answer::percent(risk.share),
             format!("{} {}", risk.code, risk.scenario),
         ]);
     }

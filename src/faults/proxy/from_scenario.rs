@@ -35,7 +35,7 @@ impl Rule {
             share: trigger.share,
             ..When::default()
         };
-        Self { when, verdict }
+        Self { when, verdict, label: None }
     }
 
     /// What it counts.

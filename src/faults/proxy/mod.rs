@@ -39,6 +39,7 @@ mod session;
 mod shape;
 mod socket;
 mod sql;
+mod touches;
 pub mod wire;
 
 pub use conversation::DryRun;
@@ -48,6 +49,7 @@ pub use rule::{Cut, Kind, OnLink, OnStatement, Rule, Verdict, When};
 pub use rules::{Effect, RuleGuard, Rules};
 pub use session::Encryption;
 pub use socket::Upstream;
+pub use touches::Touches;
 
 #[cfg(test)]
 mod tests;

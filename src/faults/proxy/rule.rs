@@ -50,12 +50,20 @@ pub struct Rule {
     pub when: When,
     /// What happens.
     pub verdict: Verdict,
+    /// Under which the clients whose statements it touches are noted (see [`super::Touches`]); none are without one.
+    pub label: Option<usize>,
 }
 
 impl Rule {
     /// Always.
     pub fn new(verdict: impl Into<Verdict>) -> Self {
-        Self { when: When::default(), verdict: verdict.into() }
+        Self { when: When::default(), verdict: verdict.into(), label: None }
+    }
+
+    /// Notes whom it touches.
+    #[must_use]
+    pub fn label(self, label: usize) -> Self {
+        Self { label: Some(label), ..self }
     }
 
     /// Only when a condition holds.

@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use tokio::sync::watch;
 
 use super::rule::{Kind, OnLink, OnStatement, Rule, Verdict};
+use super::touches::Touches;
 use crate::load::stream;
 
 /// The rules in force. Reading them costs no lock; connections are woken when they change.
@@ -20,6 +21,7 @@ pub struct Rules {
     installed: AtomicU64,
     changes: AtomicU64,
     version: watch::Sender<u64>,
+    touches: Touches,
 }
 
 impl Rules {
@@ -32,6 +34,7 @@ impl Rules {
             installed: AtomicU64::new(0),
             changes: AtomicU64::new(0),
             version,
+            touches: Touches::default(),
         })
     }
 
@@ -49,6 +52,11 @@ impl Rules {
         });
         self.change(|list| list.push(active.clone()));
         RuleGuard { rules: self.clone(), active }
+    }
+
+    /// Whose statements they have touched.
+    pub fn touches(&self) -> &Touches {
+        &self.touches
     }
 
     /// How many are in force.
@@ -144,6 +152,11 @@ impl Active {
     /// It had its effect.
     pub(super) fn touch(&self) {
         self.touched.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Under which those whom it touches are noted.
+    pub(super) fn label(&self) -> Option<usize> {
+        self.rule.label
     }
 
     /// It should have had its effect, and could not.

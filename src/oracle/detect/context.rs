@@ -2,34 +2,26 @@
 
 use super::{Affected, evidence, finding};
 use crate::observe::{ContextOutcome, Leak, LeakKind};
-use crate::oracle::finding::{BlastRadius, Code, ContextVerdict, Finding};
+use crate::oracle::finding::{BlastRadius, Code, ContextVerdict, Finding, context_class};
 use crate::oracle::seen::{Seen, Window};
 use crate::scenario::{ContextResidue, FaultAction, Who};
 use crate::wording::{count, moment, plural};
 
-/// What each context fault did, classed by the worst that occurred: open, silent, loud, no effect, not touched.
+/// What each fault did to the transactions that it touched, classed by the worst that occurred: open, silent, loud, no
+/// effect, not touched. Faults of the context and faults of single statements on the wire.
 pub(in crate::oracle) fn context_verdicts(seen: &Seen<'_>) -> Vec<ContextVerdict> {
-    let faults = seen.scenario.faults.iter().filter_map(|fault| match fault.action {
-        FaultAction::ContextDrop { leaves, .. } => Some((fault.index, leaves)),
+    let faults = seen.scenario.faults.iter().filter_map(|fault| match &fault.action {
+        FaultAction::ContextDrop { leaves, .. } => Some((fault.index, residue(*leaves))),
+        FaultAction::Wire(wire) if wire.touches_statements() => Some((fault.index, wire.name())),
         _ => None,
     });
     faults
         .map(|(fault, leaves)| {
             let outcome = seen.faults.get(fault).map(|seen| seen.context).unwrap_or_default();
-            let leaves = residue(leaves).to_owned();
-            ContextVerdict { fault, leaves, outcome, class: class(&outcome).to_owned() }
+            let leaves = leaves.to_owned();
+            ContextVerdict { fault, leaves, outcome, class: context_class(&outcome).to_owned() }
         })
         .collect()
-}
-
-fn class(outcome: &ContextOutcome) -> &'static str {
-    match outcome {
-        ContextOutcome { open: 1.., .. } => "fail-open",
-        ContextOutcome { silent: 1.., .. } => "fail-closed-silent",
-        ContextOutcome { loud: 1.., .. } => "fail-closed-loud",
-        ContextOutcome { touched: 1.., .. } | ContextOutcome { harmless: 1.., .. } => "no effect",
-        _ => "not touched",
-    }
 }
 
 /// As scenarios spell it.
@@ -59,12 +51,12 @@ pub(super) fn context_findings(seen: &Seen<'_>) -> Vec<Finding> {
 }
 
 fn drops_context(seen: &Seen<'_>, fault: usize) -> bool {
-    let action = seen.scenario.faults.get(fault).map(|fault| &fault.action);
-    matches!(action, Some(FaultAction::ContextDrop { .. }))
+    seen.scenario.faults.get(fault).is_some_and(|fault| fault.is_about_context())
 }
 
 fn outcome(seen: &Seen<'_>, code: Code, of: Part, what: &str) -> Option<Finding> {
-    let sum = |f: Part| seen.faults.iter().fold(0u64, |sum, fault| sum.saturating_add(f(&fault.context)));
+    let of_context = || seen.faults.iter().enumerate().filter(|(fault, _)| drops_context(seen, *fault));
+    let sum = |f: Part| of_context().fold(0u64, |sum, (_, fault)| sum.saturating_add(f(&fault.context)));
     let (happened, touched) = (sum(of), sum(|outcome| outcome.touched));
     // A leak line that names its fault is as good a witness as the slice that counts it.
     let by_context = |leak: &&Leak| leak.fault.is_some_and(|fault| drops_context(seen, fault));
@@ -73,7 +65,10 @@ fn outcome(seen: &Seen<'_>, code: Code, of: Part, what: &str) -> Option<Finding>
     if happened == 0 {
         return None;
     }
-    let hit: Vec<_> = seen.slices_in(Window::Run).filter(|slice| slice.context.values().any(|o| of(o) > 0)).collect();
+    let happened_in = |slice: &crate::observe::Slice| {
+        slice.context.iter().any(|(fault, outcome)| drops_context(seen, *fault) && of(outcome) > 0)
+    };
+    let hit: Vec<_> = seen.slices_in(Window::Run).filter(|slice| happened_in(slice)).collect();
     let first = hit.first().map(|slice| slice.at_us).or(leaks().next().map(|leak| leak.at_us)).unwrap_or(0);
     let touched = touched.max(happened);
     let summary = format!(
@@ -148,6 +143,24 @@ mod tests {
         let harmless =
             Journal::healthy(&scenario).context(1_200..1_400, ContextOutcome { touched: 4, harmless: 4, ..NONE });
         assert!(codes.iter().all(|code| found(&harmless.judge(&scenario), *code).is_none()));
+    }
+
+    /// Faults of single statements on the wire are classed like those of the context; a finding about the context comes
+    /// only of those that are about it.
+    #[test]
+    fn faults_on_the_wire_are_classed() {
+        use crate::scenario::{OnStatement, WireFault};
+        let silent = ContextOutcome { touched: 4, silent: 2, ..NONE };
+        for (wire, name, about_context) in [
+            (WireFault::DropContext, "protocol.drop-context", true),
+            (WireFault::Statement(OnStatement::Swallow), "protocol.swallow", false),
+        ] {
+            let scenario = with_fault(FaultAction::Wire(wire));
+            let judged = Journal::healthy(&scenario).context(1_200..1_400, silent).judge(&scenario);
+            let verdict = &judged.context[0];
+            assert_eq!((verdict.leaves.as_str(), verdict.class.as_str()), (name, "fail-closed-silent"));
+            assert_eq!(found(&judged, Code::ContextFailSilent).is_some(), about_context, "{name}");
+        }
     }
 
     /// A leak line that names its fault is enough, also if the slice that counts it was never written; one of a

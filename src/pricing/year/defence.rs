@@ -11,12 +11,12 @@ use crate::pricing::priced::Losses;
 pub(super) fn defences(scenarios: &[ScenarioPrice<'_>], assumptions: &Assumptions) -> Result<Vec<Defence>, InputError> {
     let mut defences = Vec::new();
     for each in scenarios {
-        let codes: Vec<Code> = priced(each, Which::Planted).map(|priced| priced.code).collect();
+        let codes: Vec<Code> = priced(each, Which::Planted).map(|(_, priced)| priced.code).collect();
         let expected = |line: LossLine| -> Result<MicroDollars, InputError> {
             let mut sum = MicroDollars::ZERO;
             for kind in Kind::ALL {
-                if let Some((_, priced)) = dearest(std::slice::from_ref(each), Which::Planted, kind, line) {
-                    let risk = risk(kind, line.of(priced.at_scale), line, assumptions)?;
+                if let Some(found) = dearest(std::slice::from_ref(each), Which::Planted, kind, line) {
+                    let risk = risk(kind, found.priced, line, assumptions)?;
                     sum += MicroDollars::from_usd(risk.expected_annual_loss());
                 }
             }

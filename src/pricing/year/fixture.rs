@@ -25,6 +25,8 @@ pub(in crate::pricing) fn run(findings: &[(Code, bool, i64, i64)]) -> (Vec<Findi
         observed: Losses::default(),
         at_scale: Losses { customer: usd(*customer), vendor: usd(*vendor) },
         basis: String::new(),
+        records: None,
+        incident: None,
     });
     let price = PricedRun {
         observed: Losses::default(),

@@ -45,25 +45,43 @@ fn is_service(finding: &Finding) -> bool {
 }
 
 /// Findings with their price, without notices.
-pub(super) fn priced<'a>(each: &ScenarioPrice<'a>, which: Which) -> impl Iterator<Item = &'a PricedFinding> {
+pub(super) fn priced<'a>(
+    each: &ScenarioPrice<'a>,
+    which: Which,
+) -> impl Iterator<Item = (&'a Finding, &'a PricedFinding)> {
     let plants = each.findings.iter().any(|finding| finding.planted);
     let counts = move |finding: &Finding| which.holds(finding, plants) && finding.severity != oracle::Severity::Notice;
-    each.findings.iter().zip(&each.price.findings).filter(move |(finding, _)| counts(finding)).map(|(_, priced)| priced)
+    each.findings.iter().zip(&each.price.findings).filter(move |(finding, _)| counts(finding))
 }
 
-/// The dearest finding of a kind on a line, and its scenario.
+/// A finding that stands for its kind.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::pricing) struct Dearest<'a> {
+    /// Its scenario.
+    pub(in crate::pricing) scenario: &'a str,
+    /// What was found.
+    pub(in crate::pricing) finding: &'a Finding,
+    /// What it costs.
+    pub(in crate::pricing) priced: &'a PricedFinding,
+}
+
+/// The dearest finding of a kind on a line.
 pub(in crate::pricing) fn dearest<'a>(
     scenarios: &[ScenarioPrice<'a>],
     which: Which,
     kind: Kind,
     line: LossLine,
-) -> Option<(&'a str, &'a PricedFinding)> {
+) -> Option<Dearest<'a>> {
+    let amount = |dearest: &Dearest<'_>| line.of(dearest.priced.at_scale);
     scenarios
         .iter()
-        .flat_map(|each| priced(each, which).map(|priced| (each.scenario, priced)))
-        .filter(|(_, priced)| Kind::of(priced.code) == Some(kind))
-        .first_max_by_key(|(_, priced)| line.of(priced.at_scale))
-        .filter(|(_, priced)| line.of(priced.at_scale) > MicroDollars::ZERO)
+        .flat_map(|each| {
+            let scenario = each.scenario;
+            priced(each, which).map(move |(finding, priced)| Dearest { scenario, finding, priced })
+        })
+        .filter(|dearest| Kind::of(dearest.priced.code) == Some(kind))
+        .first_max_by_key(amount)
+        .filter(|dearest| amount(dearest) > MicroDollars::ZERO)
 }
 
 /// `max_by_key` that keeps the first of equal items.

@@ -52,14 +52,10 @@ pub(super) fn context(scenario: &ScenarioReport) -> Markup {
         .iter()
         .map(|context| {
             let outcome = context.outcome;
-            let class = match context.class.as_str() {
-                "fail-open" => "fail",
-                "fail-closed-silent" | "not touched" => "inconclusive",
-                "fail-closed-loud" => "pass",
-                _ => "notice",
-            };
+            let class = super::context_matrix::colour(&context.class);
             let mut row = vec![
-                html! { (context.fault + 1) ": leaves " (context.leaves) },
+                // The name of a fault on the wire, or what is left of the context.
+                html! { (context.fault + 1) ": " @if !context.leaves.contains('.') { "leaves " } (context.leaves) },
                 html! { span.nowrap { (badge(class, &context.class)) } },
             ];
             row.extend([html! { (count(outcome.touched)) }, html! { (words::bad_of(outcome.open, outcome.touched)) }]);

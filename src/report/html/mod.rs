@@ -2,6 +2,7 @@
 //! the browser, in case hostile text should ever get past the escaping.
 
 mod chart;
+mod context_matrix;
 mod evidence;
 mod money;
 mod scale;
@@ -48,6 +49,7 @@ fn page(report: &RunReport) -> Markup {
                 main {
                     @if !report.scenarios.is_empty() { (overview(report)) }
                     @if let Some(year) = &report.year { (money::section(year, report)) }
+                    (context_matrix::section(&report.context_matrix))
                     (troubles(report))
                     (not_run(report))
                     @for (index, each) in words::worst_first(report).into_iter().enumerate() { (scenario::section(each, index)) }

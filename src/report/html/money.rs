@@ -1,23 +1,29 @@
-//! A year of losses, for those who pay; its sentence stands at the top of the page: the curve, the risks, the defences, what the dearest price hangs on,
-//! and where every figure comes from.
+//! A year of losses, for those who pay; its sentence stands at the top of the page. Here are the risks, the curve, what the
+//! expected loss hangs on, what the best defence returns, a table for those on call, and where every figure comes from.
 
 use maud::{Markup, html};
 
-use super::{Column, table};
-use crate::pricing::{Year, YearLine};
+use super::{Column, in_code, table};
+use crate::pricing::{ModelPrice, Year, YearLine};
 use crate::report::model::RunReport;
-use crate::report::money_chart::{loss_curve, tornado};
+use crate::report::money_chart::{tornado, year_curve};
+use crate::report::on_call;
 use crate::report::words;
-use crate::wording::digits;
+use crate::wording::{count, digits};
 
 pub(super) fn section(year: &Year, report: &RunReport) -> Markup {
     html! {
         article {
             header { h2 { "A year of losses" } }
-            @if let Some(curve) = loss_curve(&[("the vendor", &year.vendor.curve), ("its customers", &year.customer.curve)]) {
-                figure { figcaption { b { "Loss exceedance" } } (wide("loss exceedance curve", &curve)) }
+            (risks(year))
+            @if let Some(curve) = year_curve(year) {
+                figure {
+                    figcaption { b { "Loss exceedance" } " with the band that chance in the simulation leaves" }
+                    (wide("loss exceedance curve", &curve))
+                }
+                p.small { (in_code(&words::tolerance(year))) }
             }
-            (risks(year)) (defences(year)) (hangs_on(report)) (assumptions(year))
+            (hangs_on(report, year)) (best(year)) (defences(year)) (on_call(report)) (assumptions(year)) (breach_models(year))
             p.soft.small { (words::simulated(year)) }
         }
     }
@@ -34,9 +40,12 @@ fn risks(year: &Year) -> Markup {
             vec![
                 html! { (risk.name) },
                 html! { (whose) },
+                html! { (count(risk.count)) },
                 html! { (digits(risk.per_year)) },
                 html! { (risk.typical) },
-                html! { (risk.expected) },
+                html! { (risk.mean) },
+                html! { (risk.p95) },
+                html! { (risk.expected) " " span.soft { (digits(risk.share * 100.0)) "%" } },
                 html! { (risk.code) " " (risk.scenario) },
             ]
         });
@@ -46,8 +55,11 @@ fn risks(year: &Year) -> Markup {
     let columns = [
         Column::Text("Risk"),
         Column::Text("Loss of"),
+        Column::Number("Seen"),
         Column::Number("Events a year"),
         Column::Number("Typical"),
+        Column::Number("Mean"),
+        Column::Number("1 in 20 above"),
         Column::Number("Expected a year"),
         Column::Text("Seen in"),
     ];
@@ -68,18 +80,54 @@ fn defences(year: &Year) -> Markup {
     html! { @if !rows.is_empty() { h3 { "What the defences are worth" } (table(&columns, &rows)) } }
 }
 
-/// The tornado of the dearest scenario.
-fn hangs_on(report: &RunReport) -> Markup {
-    let dearest = report.scenarios.iter().max_by_key(|scenario| scenario.price.cost_usd);
-    let drawn = dearest.and_then(|each| Some((each, tornado(each.price.cost_usd, &each.price.swings)?)));
+/// The tornado.
+fn hangs_on(report: &RunReport, year: &Year) -> Markup {
+    let drawn =
+        words::hangs_on(report, year).and_then(|hangs| Some((tornado(hangs.around, hangs.swings)?, hangs.title)));
     html! {
-        @if let Some((scenario, drawing)) = drawn {
-            figure {
-                figcaption { b { "What the price of " (scenario.header.scenario) " hangs on" } }
-                (wide("what the price hangs on", &drawing))
-            }
+        @if let Some((drawing, title)) = drawn {
+            figure { figcaption { b { (title) } } (wide("what the price hangs on", &drawing)) }
         }
     }
+}
+
+/// The return of the best defence.
+fn best(year: &Year) -> Markup {
+    let Some(best) = &year.best else { return html! {} };
+    let rows: Vec<Vec<Markup>> =
+        words::returns(best).into_iter().map(|row| row.into_iter().map(|cell| html! { (cell) }).collect()).collect();
+    let columns = [
+        Column::Text("Return"),
+        Column::Number("5% of futures below"),
+        Column::Number("Half below"),
+        Column::Number("5% above"),
+    ];
+    html! {
+        h3 { "What the best defence returns: " (best.scenario) }
+        (table(&columns, &rows))
+        p.small { (in_code(&words::investment(best))) }
+    }
+}
+
+fn on_call(report: &RunReport) -> Markup {
+    let cells = |row: [String; 9]| row.into_iter().map(|cell| html! { (cell) }).collect::<Vec<_>>();
+    let rows: Vec<Vec<Markup>> = on_call::rows(report).into_iter().map(cells).collect();
+    let column = |(place, heading): (usize, &'static str)| match place {
+        0 | 1 => Column::Text(heading),
+        _ => Column::Number(heading),
+    };
+    let columns: Vec<Column> = on_call::HEADINGS.into_iter().enumerate().map(column).collect();
+    html! { @if !rows.is_empty() { details { summary { "For those on call" } (table(&columns, &rows)) } } }
+}
+
+fn breach_models(year: &Year) -> Markup {
+    let row = |each: &ModelPrice| {
+        vec![html! { (each.model) }, html! { (each.typical) }, html! { (words::data(each.outside_its_data)) }]
+    };
+    let rows: Vec<Vec<Markup>> = year.breach_models.iter().map(row).collect();
+    let columns =
+        [Column::Text("Breach model"), Column::Number("Typical of the dearest leak"), Column::Text("Its data")];
+    html! { @if !rows.is_empty() { details { summary { "What other breach models say" } (table(&columns, &rows)) } } }
 }
 
 fn assumptions(year: &Year) -> Markup {

@@ -45,6 +45,7 @@ pub(super) fn load(entry: &Entry<wire::Load>, problems: &mut Problems) -> Option
         skew: skew?,
         timeout: timeout?,
         max_in_flight: wire.max_in_flight.get()?.0 as u32,
+        retries: wire.retries.get()?.0 as u32,
     })
 }
 

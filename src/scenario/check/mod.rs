@@ -19,7 +19,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::model::{Fleet, Mix, Phases, Scenario, Source};
 use super::quantity::say;
-use super::vocabulary::{Defect, Layer, Pooler, ServerUse};
+use super::vocabulary::{Defect, Layer, Pooler, ServerUse, StatementKind};
 use super::wire::{self, Decode, Entry, Length};
 use crate::diagnostics::{Diagnostics, MAX_FILE_BYTES, Problems};
 
@@ -171,7 +171,7 @@ impl Known {
             defence: stack.and_then(|stack| stack.defence.get()).map(|layers| words_of(&layers.0)),
             server: stack.and_then(|stack| stack.server.get()).map(|server| server.0),
             floods: any(|fault| !fault.flood.is_absent()),
-            drops_context: any(|fault| !fault.context.is_absent()),
+            drops_context: any(|fault| !fault.context.is_absent() || strikes_context(fault)),
         }
     }
 
@@ -179,6 +179,18 @@ impl Known {
     fn off(&self, layer: Layer) -> bool {
         self.defence.as_ref().is_some_and(|layers| !layers.contains(&layer))
     }
+}
+
+/// Whether a fault on the wire takes the context away, or strikes beside the statement that sets it.
+fn strikes_context(fault: &wire::Fault) -> bool {
+    let Some(protocol) = fault.protocol.get() else { return !fault.protocol.is_absent() };
+    let when = fault.when.get();
+    let beside = when.is_some_and(|when| {
+        let kind = |entry: &Entry<wire::OneOf<StatementKind>>| entry.get().map(|kind| kind.0);
+        kind(&when.statement) == Some(StatementKind::Context)
+            || matches!(kind(&when.after), Some(StatementKind::Begin | StatementKind::Context))
+    });
+    !protocol.drop_context.is_absent() || beside
 }
 
 fn words_of<W: super::Word + Ord>(words: &[Spanned<wire::OneOf<W>>]) -> BTreeSet<W> {

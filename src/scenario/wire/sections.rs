@@ -115,6 +115,9 @@ tables! {
         Default "timeout" timeout: Length = "\"1s\"";
         /// Requests under way at most. An arrival beyond that is not sent, and counted in `dropped_arrivals`.
         Default "max_in_flight" max_in_flight: Whole<1, 100_000> = "1_000";
+        /// How often a client sends a write again whose connection was lost before it was acknowledged. It keeps its
+        /// idempotency key, so what had been stored all the same is not stored twice.
+        Default "retries" retries: Whole<0, 10> = "0";
     }
 
     /// Relative weights of the operations. What is not named is not asked for.

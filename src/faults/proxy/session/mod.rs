@@ -182,7 +182,15 @@ impl Session {
         up.insert(later.bytes);
         self.owed.extend(later.owed);
         if let Some(rule) = later.rule {
-            rule.touch();
+            self.touch(&rule);
+        }
+    }
+
+    /// A rule has its effect on a statement of this session.
+    fn touch(&self, rule: &Active) {
+        rule.touch();
+        if let Some((label, client)) = rule.label().zip(self.startup.get("application_name")) {
+            self.shared.rules.touches().note(client, label);
         }
     }
 

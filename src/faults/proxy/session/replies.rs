@@ -272,7 +272,7 @@ impl Session {
             self.intended = self.asked.clone();
         }
         if let Some((cut, rule)) = self.ending_when_ready.take() {
-            rule.touch();
+            self.touch(&rule);
             self.muted = true;
             self.ending = Some((cut, rule));
             return Fate::Drop;

@@ -64,17 +64,17 @@ impl Session {
                     batch.inserts.push((batch.steps.len(), stand_in(statement, &step, text, Rows::Described)));
                     match verdict {
                         OnStatement::Reorder => self.hold(again(text, &step, rule)),
-                        _ => rule.touch(),
+                        _ => self.touch(rule),
                     }
                 }
                 OnStatement::Fail { sqlstate, message } => {
                     rewritten = true;
-                    rule.touch();
+                    self.touch(rule);
                     kept.push(raise(sqlstate, message).into_bytes());
                     batch.steps.push(Step { kind: Kind::Other, change: None, table: None });
                 }
                 OnStatement::Delay { by, jitter } => {
-                    rule.touch();
+                    self.touch(rule);
                     up.wait(Instant::now() + rule.draw(*by, *jitter), rule.clone());
                     kept.push(text.to_vec());
                     batch.steps.push(step);
@@ -145,7 +145,7 @@ impl Session {
         let mut cut_after = None;
         match verdict {
             OnStatement::Swallow if run.step.kind != Kind::Copy => {
-                rule.touch();
+                self.touch(&rule);
                 up.drop(length);
                 let synthetic = stand_in(statement, &run.step, b"", Rows::Known);
                 self.owe(Owed::shown(Answer::Synthetic(synthetic)));
@@ -163,13 +163,13 @@ impl Session {
             }
             OnStatement::Swallow | OnStatement::Reorder => rule.miss(),
             OnStatement::Fail { sqlstate, message } => {
-                rule.touch();
+                self.touch(&rule);
                 up.drop(length);
                 self.fail_here(&raise(sqlstate, message), up);
                 return Fate::Drop;
             }
             OnStatement::Delay { by, jitter } => {
-                rule.touch();
+                self.touch(&rule);
                 up.wait(Instant::now() + rule.draw(*by, *jitter), rule.clone());
             }
             OnStatement::Duplicate => match self.again_prepared(portal, &run, &rule) {
@@ -239,7 +239,7 @@ impl Session {
     }
 
     fn end(&mut self, cut: super::Cut, rule: &Arc<Active>) {
-        rule.touch();
+        self.touch(rule);
         self.muted = true;
         self.ending = Some((cut, rule.clone()));
     }
