@@ -39,7 +39,7 @@ fn main() -> Result<(), Failure> {
 async fn measure(mode: Mode, processors: usize) -> Result<(), Failure> {
     let options = StackOptions { provider: ProviderChoice::Local, ..StackOptions::default() };
     let server = Server::start(&options, None).await?;
-    let mut table = Table::new("hunt", Environment::note("hunt", "HUNT_", &server, processors));
+    let mut table = Table::new("hunt", Environment::note("hunt", "HUNT_", Some(&server), processors));
     let measured = add_lines(&mut table, &server, mode).await;
     server.stop().await?;
     measured?;

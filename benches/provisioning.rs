@@ -65,7 +65,7 @@ fn main() -> Result<(), Failure> {
 
 /// Clones of a warm template, each beside the same fleet made anew.
 async fn clones(server: &Server, rounds: usize) -> Result<Table, Failure> {
-    let environment = Environment::note("provisioning", "PROVISIONING_", server, processors());
+    let environment = Environment::note("provisioning", "PROVISIONING_", Some(server), processors());
     let fleet = short_scenario()?.fleet;
     drop_clone(server, &fleet).await?;
     let (mut warm, mut anew) = (Vec::new(), Vec::new());
