@@ -175,7 +175,12 @@ impl<'a> Hunter<'a> {
             Some(why) => Control::Fails(why.clone()),
             None => Control::Works,
         };
-        self.attack(probe, &control, None).await
+        self.attack(probe, &control, None).await?;
+        // That nothing of a tenant's is there says nothing about how tenants are kept apart.
+        if self.cells.last().is_some_and(|cell| cell.outcome != Outcome::Leaking) {
+            self.cells.pop();
+        }
+        Ok(())
     }
 
     async fn run(&mut self, probe: &Probe) -> Result<Seen, HuntError> {

@@ -32,7 +32,7 @@ const A_FEW: &[(&str, &str)] = &[
     ("F39", "roles"),
     ("F41", "claims"),
     ("F44", "roles"),
-    ("F55", "roles"),
+    ("F55", "claims"),
     ("F60", "reference"),
     ("F68", "roles"),
 ];
@@ -57,7 +57,6 @@ fn wanted() -> (Vec<(&'static Style, &'static Plant)>, bool) {
 async fn what_is_planted_is_found() {
     let (wanted, is_all) = wanted();
     let (clean, rows) = run::run(wanted).await;
-    let (mut pairs_tested, mut pairs_all) = (0, 0);
     for (schema, hunted) in &clean {
         let (open, report) = (run::open(hunted), &hunted.report);
         assert!(open.is_empty(), "{schema}: {open:#?}");
@@ -75,9 +74,9 @@ async fn what_is_planted_is_found() {
         let tested = cells.iter().filter(|cell| cell.outcome != tenant_chaos::hunt::Outcome::NotTested);
         let (tested, all) = (pairs(&mut { tested }), pairs(&mut cells.iter()));
         println!("{schema}: {tested} of {all} pairs of object and verb are tested");
-        (pairs_tested, pairs_all) = (pairs_tested + tested, pairs_all + all);
+        let untested = cells.iter().filter(|cell| cell.outcome == tenant_chaos::hunt::Outcome::NotTested).count();
+        assert!(untested * 20 <= cells.len(), "{schema}: {untested} of {} cells are not tested", cells.len());
     }
-    assert!(pairs_tested * 100 >= pairs_all * 95, "{pairs_tested} of {pairs_all} pairs are tested");
     if is_all && std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(table::PATH, table::render(&rows)).unwrap();
     }
