@@ -17,7 +17,7 @@ What can go wrong on purpose. How each is written in a scenario stands in `docs/
 A fault's undo is registered before it is injected and runs on every way out of a run, last fault first: the normal end, a\n\
 stop condition, a panic, Ctrl-C, SIGTERM. What a run that was killed with -9 leaves is found by lease or label and removed\n\
 by the next start and by `tenant-chaos clean`. A fault that touched nothing makes its run inconclusive, never a pass, and a\n\
-scenario whose provider cannot do its fault is not run and said so, never green.\n\n\
+scenario whose provider cannot do its fault is listed as one for another provider, never green.\n\n\
 *Shown by* lists the scenarios of the catalogue that use a fault, and the finding each must produce or the first thing that\n\
 must hold in it. A fault without a scenario has its own tests only.\n";
 

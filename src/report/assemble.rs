@@ -15,15 +15,24 @@ use crate::wording::{count, plural};
 ///
 /// The verdict is the worst of the scenarios; a run in which nothing was judged is inconclusive, never a pass.
 pub fn assemble(scenarios: Vec<ScenarioReport>, troubles: Vec<Trouble>) -> RunReport {
-    assemble_interrupted(scenarios, troubles, Vec::new())
+    assemble_all(scenarios, Unjudged { troubles, ..Unjudged::default() })
 }
 
-/// Like [`assemble`], for a run that was interrupted: what was not begun leaves the whole inconclusive at best.
-pub fn assemble_interrupted(
-    mut scenarios: Vec<ScenarioReport>,
-    troubles: Vec<Trouble>,
-    not_run: Vec<String>,
-) -> RunReport {
+/// Scenarios without a report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unjudged {
+    /// Those that the harness could not run.
+    pub troubles: Vec<Trouble>,
+    /// Those that an interruption left out.
+    pub not_run: Vec<String>,
+    /// Those that another provider can run.
+    pub elsewhere: Vec<Trouble>,
+}
+
+/// Like [`assemble`], with whatever was not judged. What an interruption left out leaves the whole inconclusive at best.
+pub fn assemble_all(mut scenarios: Vec<ScenarioReport>, unjudged: Unjudged) -> RunReport {
+    let Unjudged { troubles, not_run, mut elsewhere } = unjudged;
+    elsewhere.sort_by(|a, b| a.scenario.cmp(&b.scenario));
     scenarios.sort_by(|a, b| (&a.header.path, &a.header.scenario).cmp(&(&b.header.path, &b.header.scenario)));
     RunReport {
         schema_version: REPORT_SCHEMA_VERSION,
@@ -32,10 +41,11 @@ pub fn assemble_interrupted(
         verdict: verdict(&scenarios, &not_run),
         context_matrix: context_matrix(&scenarios),
         totals: totals(&scenarios),
-        first_look: first_look(&scenarios, &troubles, &not_run),
+        first_look: first_look(&scenarios, &troubles, &not_run, &elsewhere),
         scenarios,
         troubles,
         not_run,
+        elsewhere,
         year: None,
     }
 }
@@ -84,7 +94,7 @@ fn unplanted_losses(scenario: &ScenarioReport) -> Losses {
 
 /// The one sentence that comes first: what failed, else what could not run, else what could not be decided, else what
 /// went wrong within the expectations, else that all holds.
-fn first_look(scenarios: &[ScenarioReport], troubles: &[Trouble], not_run: &[String]) -> String {
+fn first_look(scenarios: &[ScenarioReport], troubles: &[Trouble], not_run: &[String], elsewhere: &[Trouble]) -> String {
     let having = |verdict| scenarios.iter().filter(move |s| s.verdict == verdict);
     worst(having(Verdict::Fail))
         .map(|(scenario, finding)| about(scenario, finding, "fails"))
@@ -96,6 +106,7 @@ fn first_look(scenarios: &[ScenarioReport], troubles: &[Trouble], not_run: &[Str
         })
         .or_else(|| interrupted(not_run))
         .or_else(|| worst(scenarios.iter()).map(|(scenario, finding)| about(scenario, finding, "passes, but")))
+        .or_else(|| nothing_here(scenarios, elsewhere))
         .unwrap_or_else(|| all_hold(scenarios))
 }
 
@@ -147,11 +158,13 @@ fn interrupted(not_run: &[String]) -> Option<String> {
         0 => String::new(),
         n => format!(" and {} more", count(n)),
     };
-    // Whoever could not run here has its reason behind its name.
-    match first.split_once(" (") {
-        Some((name, why)) => Some(format!("`{name}`{rest} did not run: {}.", why.trim_end_matches(')'))),
-        None => Some(format!("The run was interrupted before `{first}`{rest} began.")),
-    }
+    Some(format!("The run was interrupted before `{first}`{rest} began."))
+}
+
+/// Nothing was judged, because all of it is for another provider.
+fn nothing_here(scenarios: &[ScenarioReport], elsewhere: &[Trouble]) -> Option<String> {
+    let first = elsewhere.first().filter(|_| scenarios.is_empty())?;
+    Some(format!("Nothing was tested: `{}` did not run: {}.", first.scenario, first.message))
 }
 
 fn all_hold(scenarios: &[ScenarioReport]) -> String {
@@ -224,10 +237,28 @@ mod tests {
         assert!(report.first_look.contains("TC-L01"), "{}", report.first_look);
     }
 
+    /// What is for another provider is named and changes no verdict; a run of nothing else tested nothing.
+    #[test]
+    fn what_is_for_another_provider_changes_no_verdict() {
+        let unjudged = || {
+            let network = Trouble { scenario: "network-cut".into(), message: "local has no container".into() };
+            Unjudged { elsewhere: vec![network], ..Unjudged::default() }
+        };
+        let report = assemble_all(vec![sample::control()], unjudged());
+        assert_eq!((report.verdict, report.elsewhere.len()), (Verdict::Pass, 1));
+        let nothing = assemble_all(vec![], unjudged());
+        assert_eq!(nothing.verdict, Verdict::Inconclusive);
+        let look = "Nothing was tested: `network-cut` did not run: local has no container.";
+        assert_eq!(nothing.first_look, look);
+    }
+
     /// A run that was interrupted is no pass, however well it went until then, and says what it did not get to.
     #[test]
     fn an_interrupted_run_is_inconclusive() {
-        let report = assemble_interrupted(vec![sample::control()], vec![], vec!["later".into(), "last".into()]);
+        let report = assemble_all(
+            vec![sample::control()],
+            Unjudged { not_run: vec!["later".into(), "last".into()], ..Unjudged::default() },
+        );
         assert_eq!(report.verdict, Verdict::Inconclusive);
         assert_eq!(report.first_look, "The run was interrupted before `later` and 1 more began.");
         assert!(words::tally(&report).ends_with("2 not run"), "{}", words::tally(&report));

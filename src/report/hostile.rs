@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::model::RunReport;
+use super::model::{RunReport, Trouble};
 use super::{Colour, html, json, junit, markdown, sample, terminal};
 
 /// The passing sample in which a scenario and a database say `text`. Sentences in which backticks quote names are left
@@ -10,6 +10,7 @@ use super::{Colour, html, json, junit, markdown, sample, terminal};
 fn saying(text: &str) -> RunReport {
     let mut report = sample::passing();
     report.not_run = vec![text.to_owned()];
+    report.elsewhere = vec![Trouble { scenario: text.to_owned(), message: "no container".to_owned() }];
     for scenario in &mut report.scenarios {
         let texts = [&mut scenario.header.scenario, &mut scenario.header.path, &mut scenario.header.server_version];
         texts.into_iter().for_each(|field| text.clone_into(field));

@@ -37,6 +37,15 @@ pub fn junit(report: &RunReport) -> String {
         suite.add_test_cases(report.not_run.iter().map(|name| TestCase::new(line(name), TestCaseStatus::skipped())));
         junit.add_test_suite(suite);
     }
+    if !report.elsewhere.is_empty() {
+        let mut suite = suite("for another provider");
+        suite.add_test_cases(report.elsewhere.iter().map(|each| {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(line(&each.message));
+            TestCase::new(line(&each.scenario), status)
+        }));
+        junit.add_test_suite(suite);
+    }
     junit.to_string().expect("the writer is a buffer in memory and XmlString holds XML characters only")
 }
 
@@ -151,7 +160,7 @@ mod tests {
             assert!(!xml.contains(bad), "{bad:?} got through");
         }
         assert!(xml.contains("&lt;script&gt;"));
-        assert_eq!(xml.matches("<testcase ").count(), 4);
-        assert_eq!(Report::deserialize_from_str(&xml).unwrap().test_suites.len(), 3);
+        assert_eq!(xml.matches("<testcase ").count(), 5);
+        assert_eq!(Report::deserialize_from_str(&xml).unwrap().test_suites.len(), 4);
     }
 }

@@ -46,6 +46,12 @@ pub fn markdown(report: &RunReport) -> String {
         page.line("\n## Not run, because the run was interrupted\n");
         page.list(report.not_run.iter().map(|name| text(name)));
     }
+    if !report.elsewhere.is_empty() {
+        page.line("\n## For another provider\n");
+        for each in &report.elsewhere {
+            page.line(&format!("- {}: {}", text(&each.scenario), sentence(&each.message)));
+        }
+    }
     for scenario in scenarios {
         section(&mut page, scenario);
     }

@@ -23,7 +23,7 @@ mod hostile;
 #[cfg(test)]
 mod sample;
 
-pub use assemble::{assemble, assemble_interrupted};
+pub use assemble::{Unjudged, assemble, assemble_all};
 pub use context_matrix::{ContextCell, StackKey};
 pub use html::html;
 pub use json::{json, json_schema};

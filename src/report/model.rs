@@ -29,6 +29,10 @@ pub struct RunReport {
     /// Scenarios that were not begun, because the run was interrupted.
     #[serde(default)]
     pub not_run: Vec<String>,
+    /// Scenarios that ask for what this provider does not have, with the reason. They say nothing about this run: they
+    /// are neither passed nor undecided, and run with another provider.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Trouble>,
     /// What each context fault did, by pooler, mode and version of PostgreSQL.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context_matrix: Vec<ContextCell>,

@@ -9,7 +9,7 @@ use crate::oracle::*;
 use crate::pricing::{Losses, PricedFinding, PricedIncident, PricedRun, PricedSwing};
 use crate::scenario::{ErrorKind, Operation, Phase, TenantSlug, Tier, Who};
 
-use super::assemble::{assemble, assemble_interrupted};
+use super::assemble::{Unjudged, assemble, assemble_all};
 use super::model::{RunReport, ScenarioReport, Trouble};
 
 /// One of each: planted and caught, failed, noisy within its expectations, inconclusive, a control, one not run.
@@ -34,7 +34,10 @@ pub(super) fn passing() -> RunReport {
 /// A scenario and a database that say hostile things wherever they may say anything.
 pub(super) fn hostile() -> RunReport {
     let troubles = vec![Trouble { scenario: "x".into(), message: "y".into() }];
-    let report = assemble_interrupted(vec![leaking(), planted()], troubles, vec!["z".into()]);
+    let report = assemble_all(
+        vec![leaking(), planted()],
+        Unjudged { elsewhere: troubles.clone(), troubles, not_run: vec!["z".into()] },
+    );
     let json = serde_json::to_value(report.with_year(Assumptions::built_in()).unwrap()).unwrap();
     serde_json::from_value(poison(json, "")).unwrap()
 }

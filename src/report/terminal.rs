@@ -115,7 +115,9 @@ fn reasons(report: &RunReport) -> impl Iterator<Item = (&'static str, Option<Ver
     let unclean = report.scenarios.iter().filter(|s| !s.clean).map(|s| {
         ("not undone", Some(Verdict::Inconclusive), format!("{}: run `tenant-chaos clean`", s.header.scenario))
     });
-    judged.chain(troubles).chain(unclean)
+    let elsewhere =
+        report.elsewhere.iter().map(|each| ("elsewhere", None, format!("{}: {}", each.scenario, each.message)));
+    judged.chain(troubles).chain(unclean).chain(elsewhere)
 }
 
 /// Width of the word before a hanging paragraph, its blanks included.

@@ -236,6 +236,7 @@ pub(super) fn tally(report: &RunReport) -> String {
         (totals.inconclusive, "inconclusive"),
         (report.troubles.len() as u64, "could not run"),
         (report.not_run.len() as u64, "not run"),
+        (report.elsewhere.len() as u64, "for another provider"),
     ];
     parts.extend(rest.into_iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", count(n))));
     parts.join(", ")

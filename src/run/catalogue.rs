@@ -8,11 +8,12 @@ use futures_util::StreamExt;
 
 use super::options::{RunError, RunOptions};
 use super::session::{Session, run_scenario};
-use crate::report::{RunReport, ScenarioReport, Trouble, assemble_interrupted};
+use crate::report::{RunReport, ScenarioReport, Trouble, Unjudged, assemble_all};
 use crate::scenario::{Scenario, ServerUse};
 
-/// Runs every scenario and assembles the report. A scenario that the harness cannot run becomes a trouble of the
-/// report, one that its provider cannot do is named as not run; the others still run. After an interruption the scenarios that have not begun are named as not run.
+/// Runs every scenario and assembles the report. A scenario that the harness cannot run becomes a trouble of the report,
+/// one that asks for what the provider does not have is named as one for another provider; the others still run. After
+/// an interruption the scenarios that have not begun are named as not run.
 pub async fn run_catalogue(scenarios: &[Scenario], options: &RunOptions) -> RunReport {
     let mut by_version: BTreeMap<Option<&str>, Vec<&Scenario>> = BTreeMap::new();
     for scenario in scenarios {
@@ -22,18 +23,18 @@ pub async fn run_catalogue(scenarios: &[Scenario], options: &RunOptions) -> RunR
     for (version, scenarios) in by_version {
         let ran = run_on_one_server(version, &scenarios, options).await;
         all.reports.extend(ran.reports);
-        all.troubles.extend(ran.troubles);
-        all.not_run.extend(ran.not_run);
+        all.unjudged.troubles.extend(ran.unjudged.troubles);
+        all.unjudged.not_run.extend(ran.unjudged.not_run);
+        all.unjudged.elsewhere.extend(ran.unjudged.elsewhere);
     }
-    assemble_interrupted(all.reports, all.troubles, all.not_run)
+    assemble_all(all.reports, all.unjudged)
 }
 
 /// What became of scenarios.
 #[derive(Default)]
 struct Ran {
     reports: Vec<ScenarioReport>,
-    troubles: Vec<Trouble>,
-    not_run: Vec<String>,
+    unjudged: Unjudged,
 }
 
 async fn run_on_one_server(version: Option<&str>, scenarios: &[&Scenario], options: &RunOptions) -> Ran {
@@ -59,23 +60,31 @@ async fn run_in_one_session(
     let names = || shared.iter().chain(&alone).map(|scenario| scenario.name.clone()).collect::<Vec<_>>();
     let started = tokio::select! {
         started = Session::start(options.clone(), version) => started,
-        () = options.cancel.cancelled() => return Ran { not_run: names(), ..Ran::default() },
+        () = options.cancel.cancelled() => return Ran::without(Unjudged { not_run: names(), ..Unjudged::default() }),
     };
     let session = match started {
         Ok(session) => session,
-        Err(error) => return Ran { troubles: vec![trouble(&names().join(", "), &error)], ..Ran::default() },
+        Err(error) => {
+            let troubles = vec![trouble(&names().join(", "), &error)];
+            return Ran::without(Unjudged { troubles, ..Unjudged::default() });
+        }
     };
     let mut ran = Ran::default();
     for (group, jobs) in [(shared, options.jobs), (alone, 1)] {
         ran.take_all(group, options, jobs, |scenario| session.run(scenario)).await;
     }
     if let Err(error) = session.stop().await {
-        ran.troubles.push(trouble("clean-up", &error));
+        ran.unjudged.troubles.push(trouble("clean-up", &error));
     }
     ran
 }
 
 impl Ran {
+    /// Nothing was judged.
+    fn without(unjudged: Unjudged) -> Self {
+        Self { unjudged, ..Self::default() }
+    }
+
     /// Runs scenarios side by side and keeps what became of them. After an interruption no further one begins.
     async fn take_all<'a, F: Future<Output = Result<ScenarioReport, RunError>>>(
         &mut self,
@@ -96,11 +105,11 @@ impl Ran {
         while let Some(ran) = runs.next().await {
             match ran {
                 (_, Some(Ok(report))) => self.reports.push(report),
-                (scenario, Some(Err(RunError::NotHere(why)))) => {
-                    self.not_run.push(format!("{} ({why})", scenario.name))
+                (scenario, Some(Err(RunError::NotHere(message)))) => {
+                    self.unjudged.elsewhere.push(Trouble { scenario: scenario.name.clone(), message })
                 }
-                (scenario, Some(Err(error))) => self.troubles.push(trouble(&scenario.name, &error)),
-                (scenario, None) => self.not_run.push(scenario.name.clone()),
+                (scenario, Some(Err(error))) => self.unjudged.troubles.push(trouble(&scenario.name, &error)),
+                (scenario, None) => self.unjudged.not_run.push(scenario.name.clone()),
             }
         }
     }

@@ -52,6 +52,7 @@ fn page(report: &RunReport) -> Markup {
                     (context_matrix::section(&report.context_matrix))
                     (troubles(report))
                     (not_run(report))
+                    (elsewhere(report))
                     @for (index, each) in words::worst_first(report).into_iter().enumerate() { (scenario::section(each, index)) }
                 }
                 footer { "Money is what the models say for the scale that each scenario states, not an invoice; "
@@ -111,6 +112,17 @@ fn troubles(report: &RunReport) -> Markup {
                 dl.facts {
                     @for trouble in &report.troubles { dt { (trouble.scenario) } dd.keep { (in_code(&trouble.message)) } }
                 }
+            }
+        }
+    }
+}
+
+fn elsewhere(report: &RunReport) -> Markup {
+    html! {
+        @if !report.elsewhere.is_empty() {
+            article {
+                header { h2 { (plural(report.elsewhere.len() as u64, "scenario")) " for another provider" } }
+                dl { @for each in &report.elsewhere { dt { (each.scenario) } dd.keep { (in_code(&each.message)) } } }
             }
         }
     }
