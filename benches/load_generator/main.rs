@@ -1,7 +1,8 @@
 //! Tenant transactions per second, side by side with `pgbench -M prepared` on the same statements.
 //!
 //! Same server, same role, same number of connections and threads; the contenders take turns in rounds, and each round
-//! gives one ratio. `LOAD_GENERATOR_{CLIENTS,THREADS,ROUNDS,SECONDS}` steer it; docs/benchmarks.md says how to read it.
+//! gives one ratio. `LOAD_GENERATOR_{CLIENTS,THREADS,ROUNDS,SECONDS,PROVIDER}` steer it; docs/benchmarks.md says how to
+//! read it.
 
 #[path = "../common/mod.rs"]
 #[expect(dead_code, reason = "each benchmark uses its own part of what they share")]
@@ -100,7 +101,8 @@ fn main() -> Result<(), Failure> {
     let plan = Plan::of(mode)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(plan.threads).enable_all().build()?;
     runtime.block_on(async {
-        let options = StackOptions { provider: ProviderChoice::Local, ..StackOptions::default() };
+        let provider = setting("LOAD_GENERATOR_PROVIDER", ProviderChoice::Local)?;
+        let options = StackOptions { provider, ..StackOptions::default() };
         let server = Server::start(&options, None).await?;
         let measured = run(&server, mode, &plan).await;
         server.stop().await?;
