@@ -185,7 +185,7 @@ impl Attacker<'_> {
             (
                 "cursor of another tenant",
                 format!("DECLARE hunt_left CURSOR WITH HOLD FOR {read}"),
-                Look::Query("SELECT query_to_xml('FETCH ALL FROM hunt_left', true, false, '')::text".to_owned()),
+                Look::Query("SELECT cursor_to_xml('hunt_left'::refcursor, 100, true, false, '')::text".to_owned()),
             ),
             (
                 "prepared statement of another tenant",
