@@ -1,5 +1,5 @@
 //! Many scenarios: those that measure no latency side by side on one server, then the others one by one, then those that
-//! need a server of their own, each with one.
+//! need a server of their own, one by one and each with one.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -46,7 +46,8 @@ async fn run_on_one_server(version: Option<&str>, scenarios: &[&Scenario], optio
         true => Ran::default(),
         false => run_in_one_session(version, shared, alone, options).await,
     };
-    ran.take_all(own, options, options.jobs, |scenario| run_scenario(scenario, options.clone())).await;
+    // One by one: how long a server takes to come back depends on who else is starting one.
+    ran.take_all(own, options, 1, |scenario| run_scenario(scenario, options.clone())).await;
     ran
 }
 

@@ -10,6 +10,8 @@ pub const PROVIDERS: [&str; 3] = ["local", "docker", "external"];
 
 const NOT_OURS: &str = "the server belongs to somebody else";
 const NO_CONTAINER: &str = "the server is in no container; network.blackhole does the same on the wire";
+const SLOW_STOP: &str =
+    "a container takes seconds to stop, and its server is full again before the undo can be verified";
 const NO_REPLICA: &str = "replicas are made from the server binaries of this machine only";
 
 impl FaultAction {
@@ -22,6 +24,7 @@ impl FaultAction {
             }
             (FaultAction::Server(ServerFault::CheckpointStorm { .. }), "external") => Some(NOT_OURS),
             (FaultAction::Server(ServerFault::CutNetwork), "local") => Some(NO_CONTAINER),
+            (FaultAction::Server(ServerFault::ShrinkConnections { .. }), "docker") => Some(SLOW_STOP),
             (FaultAction::Server(fault), "docker") if fault.needs_replica() => Some(NO_REPLICA),
             _ => None,
         }
