@@ -15,7 +15,7 @@ use crate::stack::Control;
 
 /// Pause between two reads of one's own write.
 const READ_EVERY: Duration = Duration::from_millis(20);
-/// A replica that was cut off must stream again within this.
+/// A replica must have taken a setting, and one that was cut off must stream again, within this.
 const ATTACH_LIMIT: Duration = Duration::from_secs(8);
 /// Pause between two looks at it.
 const LOOK: Duration = Duration::from_millis(50);
@@ -48,9 +48,18 @@ impl Lag {
     async fn catch_up(&mut self) -> Result<Option<String>, sqlx::Error> {
         let Some(replica) = &self.replica else { return Ok(None) };
         tell(replica, &["ALTER SYSTEM RESET recovery_min_apply_delay", "SELECT pg_reload_conf()"]).await?;
-        tokio::time::sleep(LOOK).await;
-        let delay = ask(replica, "SHOW recovery_min_apply_delay").await?;
-        Ok((delay != "0").then(|| format!("recovery_min_apply_delay is still {delay}")))
+        // The signal to reload is taken when the server gets to it.
+        let deadline = tokio::time::Instant::now() + ATTACH_LIMIT;
+        loop {
+            let delay = ask(replica, "SHOW recovery_min_apply_delay").await?;
+            if delay == "0" {
+                return Ok(None);
+            }
+            if tokio::time::Instant::now() > deadline {
+                return Ok(Some(format!("recovery_min_apply_delay is still {delay} after {ATTACH_LIMIT:?}")));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 }
 
