@@ -12,7 +12,7 @@ use crate::scenario::Diagnostics;
 use crate::stack::StackError;
 
 /// Width of the report's table where there is no terminal to ask.
-const DEFAULT_WIDTH: u16 = 100;
+const DEFAULT_WIDTH: u16 = 120;
 
 /// Why a subcommand has no result.
 #[derive(Debug, thiserror::Error)]
