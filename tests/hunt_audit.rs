@@ -41,6 +41,21 @@ async fn bad_input_is_named() {
     assert!(path.ends_with("2.sql") && line == 5, "{}:{line}", path.display());
     assert!(message.contains("missing_column") && message.contains("42703"), "{message}");
 
+    // What a file does not commit would be gone, and the rest be called closed.
+    std::fs::write(folder.path().join("2.sql"), "BEGIN;\nCREATE TABLE b (id int);\n").unwrap();
+    let error = apply(&target, &server).await.unwrap_err();
+    assert!(error.is_input() && error.to_string().contains("2.sql") && error.to_string().contains("COMMIT"), "{error}");
+    std::fs::write(
+        folder.path().join("2.sql"),
+        "BEGIN; CREATE TABLE b (id int); COMMIT; SET SESSION AUTHORIZATION nobody_yet",
+    )
+    .unwrap();
+    std::fs::write(folder.path().join("3.sql"), "CREATE TABLE c (id int);").unwrap();
+    let mut connection = admin(&server, &apply(&target, &server).await.unwrap().database).await;
+    let owners = "SELECT string_agg(DISTINCT relowner::regrole::text, ' ') FROM pg_class WHERE relname IN ('b', 'c')";
+    let owners: String = sqlx::query_scalar(owners).fetch_one(&mut connection).await.unwrap();
+    assert_ne!(owners, "nobody_yet");
+
     let nothing = Target::Schema(folder.path().join("none"));
     assert!(apply(&nothing, &server).await.unwrap_err().is_input());
     let mut connection = admin(&server, &reference(&server).await).await;

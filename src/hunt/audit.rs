@@ -9,6 +9,7 @@ use super::catalogue::roles::{self, AppRole};
 use super::catalogue::settings;
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
+use super::input::Applied;
 use super::rules::{Scope, holes, near_duplicates, of_policies, rules};
 
 /// Names that tenant columns often have, beside those that the policies compare.
@@ -53,11 +54,33 @@ impl Audit {
     }
 }
 
-/// Audits the database of a connection for one role, or for the one that looks like the application's.
+/// Audits the live database of a connection for one role, or for the one that looks like the application's.
 ///
 /// # Errors
 /// The role does not exist or none can be found; or a query fails.
 pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Result<Audit, HuntError> {
+    let version = roles::server_version(connection).await?;
+    audit_for(connection, app_role, Some(version)).await
+}
+
+/// Audits a target that was applied to a server of our own. That server's version says nothing: what counts is the
+/// existing database's, if the target is one.
+///
+/// # Errors
+/// As [`audit`].
+pub async fn audit_applied(
+    connection: &mut PgConnection,
+    applied: &Applied,
+    app_role: Option<&str>,
+) -> Result<Audit, HuntError> {
+    audit_for(connection, app_role, applied.live_version).await
+}
+
+async fn audit_for(
+    connection: &mut PgConnection,
+    app_role: Option<&str>,
+    version: Option<i32>,
+) -> Result<Audit, HuntError> {
     let role = roles::discover(connection, app_role).await?;
     let tenant_columns = tenant_columns(connection).await?;
     let count = "SELECT count(*), count(*) FILTER (WHERE relrowsecurity) FROM pg_class c \
@@ -76,7 +99,7 @@ pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Res
         }));
     }
     findings.extend(of_names(connection).await?);
-    findings.extend(of_version(connection).await?);
+    findings.extend(version.into_iter().flat_map(of_version));
     if tables > 0 && protected_tables == 0 {
         findings.push(
             Finding::new("F01", Severity::Leak, Status::Static, "(the schema)", "no table has row security")
@@ -116,17 +139,14 @@ async fn of_names(connection: &mut PgConnection) -> Result<Vec<Finding>, HuntErr
 }
 
 /// Holes of the server itself.
-async fn of_version(connection: &mut PgConnection) -> Result<Vec<Finding>, HuntError> {
-    let version = "SELECT current_setting('server_version_num')::int";
-    let version: i32 =
-        sqlx::query_scalar(version).fetch_one(connection).await.map_err(HuntError::database("ask for the version"))?;
+fn of_version(version: i32) -> Vec<Finding> {
     let finding = |(hole, to): (String, String)| {
         let title = "the server has a known hole in row security";
         Finding::new("F73", Severity::Drift, Status::Static, &hole, title)
             .evidence(format!("server {}.{}", version / 10_000, version % 10_000))
             .fix(format!("-- upgrade to {to} or later"))
     };
-    Ok(holes(version).into_iter().map(finding).collect())
+    holes(version).into_iter().map(finding).collect()
 }
 
 /// Whether the rule of a static finding still says the same of the same object.

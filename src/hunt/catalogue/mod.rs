@@ -2,6 +2,7 @@
 
 mod branches;
 mod expression;
+pub(in crate::hunt) mod login_settings;
 mod objects;
 mod read;
 pub(in crate::hunt) mod roles;
