@@ -28,7 +28,7 @@ pub(super) enum Cause {
 }
 
 /// One finding's price on its own, before it is held against others with the same cause.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Alone {
     pub(super) cause: Cause,
     pub(super) model: &'static str,
@@ -83,7 +83,7 @@ fn breach(finding: &Finding, scale: Scale<'_>, point: &Point) -> Alone {
     );
     Alone {
         cause: Cause::Exposure,
-        model: "breach (anchored)",
+        model: model.name(),
         observed: vendor(rows),
         at_scale: vendor(records),
         basis,
