@@ -13,6 +13,8 @@ use tenant_chaos::faults::{EXAMPLES, Example};
 
 use crate::machine::{Machine, PATIENCE, send, when_it_says};
 
+/// Time for all faults of a group where the last one must be reached.
+const PATIENT_INJECT: &str = "6s";
 /// Runs at a time: they mostly wait.
 const AT_A_TIME: usize = 4;
 
@@ -145,7 +147,9 @@ pub(crate) trait Place {
 
 /// Runs a group of faults, ends the run in one way and says what is wrong with what it left.
 pub(crate) fn leave<P: Place>(at: impl FnOnce(Machine) -> P, group: &Group, way: WayOut) -> Result<(), String> {
-    let place = at(Machine::new(&group.scenario(way, P::INJECT)));
+    // The last fault of a group is the one that panics, however long the others take on a busy machine.
+    let inject = if way == WayOut::Panic { PATIENT_INJECT } else { P::INJECT };
+    let place = at(Machine::new(&group.scenario(way, inject)));
     let mut command = place.machine().run_with(&[P::PROVIDER]);
     if way == WayOut::Panic {
         command.env("TENANT_CHAOS_TEST_PANIC", group.faults.last().map_or("", |fault| fault.name));
