@@ -119,6 +119,27 @@ fn a_context_that_is_given_is_tried_in_every_state() {
     }
 }
 
+/// A tenant that is pinned for a role or for the database leaks where no tenant is set, and a change of the policies does
+/// not mend it: none is called a proven fix because the trial's session is not pinned.
+#[test]
+fn a_pinned_tenant_is_mended_by_no_policy() {
+    let tenant = "aaaaaaaa-0000-4000-8000-aaaaaaaaaaaa";
+    for pin in [
+        format!("ALTER ROLE app SET app.tenant = '{tenant}';"),
+        format!(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET app.tenant = %L', current_database(), '{tenant}'); END $$;"
+        ),
+    ] {
+        let (folder, mut program) = given(&format!("{NOTES}{POLICY}{pin}"));
+        program.args(HUNT).args(["--out", "out"]).assert().code(1);
+        let found = report(folder.path());
+        let findings = found["findings"].as_array().unwrap();
+        let leak = findings.iter().find(|f| f["status"] == "confirmed" && f["context_state"] == "never set").unwrap();
+        let is_mended = leak["fix_status"] == "proven" && !leak["fix"].as_str().unwrap().contains("REVOKE");
+        assert!(!is_mended, "{pin}: {leak:#}");
+    }
+}
+
 fn report(folder: &Path) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(folder.join("out/hunt.json")).unwrap()).unwrap()
 }

@@ -169,7 +169,9 @@ pub async fn hunt_with(
     let reads = working.values().flatten().filter(|probe| probe.verb == "SELECT");
     let protected = |object: &str| catalogue.relations.values().any(|table| table.name == object && table.row_security);
     let reads = reads.filter(|probe| protected(&probe.object)).take(CONTROL_TABLES).cloned().collect();
-    let mut prover = Prover::new(schema, reads, server.admin(&fix_clone), &notices).await?;
+    // Where a tenant is pinned, a session without it would show any fix as one.
+    let fix_options = server.admin(&fix_clone).options(defaults.clone());
+    let mut prover = Prover::new(schema, reads, fix_options, &notices).await?;
     let fixes_end = (options.trials == Trials::Run).then_some(fixes_end);
     let mut findings = prove(&mut prover, found, audited.findings.clone(), &usual_columns, fixes_end).await?;
 
@@ -282,8 +284,19 @@ fn as_at_login(role: &str, defaults: &[(String, String)]) -> Vec<String> {
     defaults.first().map(|_| statement).into_iter().collect()
 }
 
-/// A copy of a database that nobody is connected to.
+/// A copy of a database that nobody is connected to, with what its sessions begin with.
 async fn clone_of(server: &Server, database: &str, purpose: &str) -> Result<String, HuntError> {
+    let name = copy_of(server, database, purpose).await?;
+    let mut source = connect(server, database).await?;
+    let settings = login_settings::read(&mut source).await?;
+    source.close().await.map_err(HuntError::database("leave the database"))?;
+    let mut clone = connect(server, &name).await?;
+    login_settings::write(&mut clone, &login_settings::of_database(settings)).await?;
+    clone.close().await.map_err(HuntError::database("leave the clone"))?;
+    Ok(name)
+}
+
+async fn copy_of(server: &Server, database: &str, purpose: &str) -> Result<String, HuntError> {
     let mut admin = connect(server, "postgres").await?;
     let name = format!("{database}_{purpose}");
     let deadline = Instant::now() + CLONE_LIMIT;

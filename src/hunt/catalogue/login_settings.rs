@@ -35,6 +35,11 @@ pub(in crate::hunt) async fn read(connection: &mut PgConnection) -> Result<Vec<L
     Ok(rows.iter().map(setting).collect())
 }
 
+/// Those that the database holds: the roles' own are the whole server's.
+pub(in crate::hunt) fn of_database(settings: Vec<LoginSetting>) -> Vec<LoginSetting> {
+    settings.into_iter().filter(|setting| setting.in_database || setting.role.is_none()).collect()
+}
+
 /// Gives them to the sessions of the connection's database, except to its own role: what it sets is no tenant's.
 pub(in crate::hunt) async fn write(connection: &mut PgConnection, settings: &[LoginSetting]) -> Result<(), HuntError> {
     let failed = || HuntError::database("copy roles' settings");
