@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::output::{CliError, print, print_json};
+use super::stops::Stops;
 use crate::hunt::{self, Audit as Found, HuntError, Target};
 use crate::stack::{ProviderChoice, Server, StackOptions};
 
@@ -74,10 +75,14 @@ impl Audit {
             let mut connection = hunt::open_read_only(url).await?;
             return Ok(hunt::audit(&mut connection, role).await?);
         }
-        let (target, server) = (self.target.target()?, self.target.server().await?);
-        let found = audit_on(&target, &server, role).await;
-        server.stop().await?;
-        Ok(found?)
+        let (target, mut stops) = (self.target.target()?, Stops::new()?);
+        let server = stops.unless(self.target.server()).await??;
+        let found = stops.unless(audit_on(&target, &server, role)).await;
+        let stopped = stops.stop(&server).await;
+        // The user's own mistake is said rather than that something is left.
+        let found = found??;
+        stopped?;
+        Ok(found)
     }
 }
 

@@ -7,9 +7,11 @@ use clap::Args;
 use super::audit::TargetArgs;
 use super::exit::Exit;
 use super::options::MoneyArgs;
-use super::output::{CliError, print, print_json};
+use super::output::{CliError, explain, print, print_json};
+use super::stops::Stops;
 use crate::hunt::{self, Baseline, Config, Finding, HuntReport, HuntVerdict, Options, Status};
 use crate::scenario;
+use crate::stack::StackError;
 
 #[derive(Debug, Args)]
 pub(super) struct Hunt {
@@ -48,7 +50,7 @@ impl Hunt {
         let budget = scenario::length(&self.budget).map_err(|why| CliError::Usage(format!("--budget: {why}")))?;
         let assumptions = self.money.assumptions()?;
         let options = Options { assumptions, budget, seed: self.seed, ..Options::default() };
-        let mut report = runtime.block_on(self.hunt(&config, &options))?;
+        let (mut report, stopped) = runtime.block_on(self.hunt(&config, &options))?;
         for fingerprint in baseline.apply(&mut report) {
             eprintln!("the baseline accepts {fingerprint}, which is no longer found: take it out");
         }
@@ -63,18 +65,29 @@ impl Hunt {
             true => print_json(&report)?,
             false => print(&hunt::terminal(&report, &self.out))?,
         }
-        Ok(match report.verdict() {
-            HuntVerdict::Closed => Exit::Pass,
-            HuntVerdict::Confirmed => Exit::Fail,
-            HuntVerdict::NothingTested => Exit::Inconclusive,
-        })
+        // A confirmed leak is a result, whatever is left behind.
+        match (report.verdict(), stopped) {
+            (HuntVerdict::Confirmed, Ok(())) => Ok(Exit::Fail),
+            (HuntVerdict::Confirmed, Err(error)) => {
+                let _ = explain(error.into());
+                Ok(Exit::Fail)
+            }
+            (_, Err(error)) => Err(error.into()),
+            (HuntVerdict::Closed, Ok(())) => Ok(Exit::Pass),
+            (HuntVerdict::Inconclusive, Ok(())) => Ok(Exit::Inconclusive),
+        }
     }
 
-    async fn hunt(&self, config: &Config, options: &Options) -> Result<HuntReport, CliError> {
-        let (target, server) = (self.target.target()?, self.target.server().await?);
-        let report = hunt::hunt_with(&target, &server, self.app_role.as_deref(), config, options).await;
-        server.stop().await?;
-        Ok(report?)
+    /// The report, and whether the server is gone. A signal ends the hunt, and the server with it.
+    async fn hunt(&self, config: &Config, options: &Options) -> Result<(HuntReport, Result<(), StackError>), CliError> {
+        let (target, mut stops) = (self.target.target()?, Stops::new()?);
+        eprintln!("hunt: starting PostgreSQL");
+        let server = stops.unless(self.target.server()).await??;
+        eprintln!("hunt: seeding and probing on a server of our own, within a budget of {}", self.budget);
+        let hunted = hunt::hunt_with(&target, &server, self.app_role.as_deref(), config, options);
+        let report = stops.unless(hunted).await;
+        let stopped = stops.stop(&server).await;
+        Ok((report??, stopped))
     }
 
     fn baseline(&self) -> Result<Baseline, CliError> {

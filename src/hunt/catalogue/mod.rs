@@ -5,6 +5,6 @@ mod objects;
 mod read;
 pub(in crate::hunt) mod roles;
 
-pub(in crate::hunt) use branches::{Assignment, NULL, branches, disjuncts};
-pub(in crate::hunt) use objects::{Policy, Sequence, UniqueKey};
+pub(in crate::hunt) use branches::{Assignment, MOST_BRANCHES, NULL, branches, disjuncts};
+pub(in crate::hunt) use objects::{Helper, Policy, Sequence, UniqueKey};
 pub(in crate::hunt) use read::{Catalogue, Column, ForeignKey, Function, Kind, Relation, settings};

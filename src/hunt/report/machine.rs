@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 
-use super::model::{Cell, HuntReport, Outcome, family};
+use super::model::{Cell, HuntReport, Outcome};
 use crate::hunt::finding::{Finding, Severity, Status};
 
 /// JUnit XML. A pair of object and verb fails if one of its cells leaks, is skipped if none proves anything, and passes
@@ -17,12 +17,7 @@ pub fn junit(report: &HuntReport) -> String {
     }
     let mut probes = TestSuite::new("probes");
     for ((object, verb), cells) in pairs {
-        let accepted = |cell: &Cell| {
-            report.findings.iter().any(|finding| {
-                let same = finding.verb.as_deref().is_some_and(|verb| family(verb) == family(&cell.verb));
-                finding.accepted.is_some() && finding.object == cell.object && same
-            })
-        };
+        let accepted = |cell: &Cell| report.finding_of(cell).is_some_and(|finding| finding.accepted.is_some());
         let leaking: Vec<&str> = cells
             .iter()
             .filter(|cell| cell.outcome == Outcome::Leaking && !accepted(cell))
