@@ -4,7 +4,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::Exit;
 use super::output::CliError;
-use crate::stack::{Server, StackError};
+use crate::stack::Server;
 
 /// Interrupt, SIGTERM and SIGHUP, from now on.
 pub(super) struct Stops([Signal; 3]);
@@ -32,14 +32,19 @@ impl Stops {
         }
     }
 
-    /// Stops a server. Another signal ends the program at once.
-    pub(super) async fn stop(&mut self, server: &Server) -> Result<(), StackError> {
-        tokio::select! {
-            result = server.stop() => result,
+    /// Stops a throw-away server. Returns whether nothing is left of it; what is, is said, and does not undo what was
+    /// found. Another signal ends the program at once.
+    pub(super) async fn stop(&mut self, server: &Server) -> bool {
+        let stopped = tokio::select! {
+            stopped = server.stop() => stopped,
             () = self.next() => {
                 eprintln!("ended; `tenant-chaos clean` removes what is left");
                 std::process::exit(Exit::Trouble.code().into());
             }
+        };
+        if let Err(left) = &stopped {
+            eprintln!("clean-up: {left}; run `tenant-chaos clean`");
         }
+        stopped.is_ok()
     }
 }

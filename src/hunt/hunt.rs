@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::audit::{audit, tenant_columns};
-use super::catalogue::roles::AppRole;
-use super::catalogue::{Catalogue, Relation};
+use super::audit::{audit_applied, tenant_columns};
+use super::catalogue::roles::{self, AppRole};
+use super::catalogue::{Catalogue, Relation, login_settings};
 use super::error::HuntError;
 use super::finding::{Finding, FixStatus, Status};
 use super::hunter::{Hunter, Known, Limits};
 use super::input::{Config, Target, apply};
-use super::probe::{Heard, context, listen};
+use super::probe::{Heard, context, given, listen};
 use super::prove::{Found, Prover, Schema, refresh};
 use super::report::{Coverage, Discovered, HuntReport, bound, price};
 use super::search::{Ground, Searcher};
-use super::seeding::{Tenancy, Tenant, literal, run, said, seed};
+use super::seeding::{Tenancy, Tenant, run, said, seed};
 use crate::business_metrics::Assumptions;
 use crate::stack::Server;
 
@@ -121,7 +121,8 @@ pub async fn hunt_with(
         Err(HuntError::Input(format!("the schema is not applied within {preparation:?}: give it more with --budget")))
     })?;
     let mut connection = connect(server, &applied.database).await?;
-    let audited = audit(&mut connection, app_role.or(config.app_role.as_deref())).await?;
+    let audited = audit_applied(&mut connection, &applied, app_role.or(config.app_role.as_deref())).await?;
+    let server_version = roles::server_version(&mut connection).await?;
     let app = AppRole {
         name: audited.app_role.clone(),
         acts_as: audited.acts_as.clone(),
@@ -146,7 +147,7 @@ pub async fn hunt_with(
     let clone = clone_of(server, &applied.database, "search").await?;
     let fix_clone = clone_of(server, &applied.database, "fix").await?;
 
-    let defaults = login_defaults(server, role).await?;
+    let defaults = login_defaults(server, &applied.database, role).await?;
     let setup = [setup, as_at_login(role, &defaults)].concat();
 
     let known = Known {
@@ -186,7 +187,8 @@ pub async fn hunt_with(
         false => listen(limited(&clone), &catalogue, &seeded, &context, role, search_ends).await?,
     };
     let overheard = hunter.overheard(&heard);
-    let Hunter { found, cells, working, notices, .. } = hunter;
+    let Hunter { found, mut cells, working, notices, .. } = hunter;
+    cells.extend(given::untried(&context));
 
     let schema = Schema { catalogue: &catalogue, tenancy: &tenancy, seeded: &seeded, context: &context, app: &app };
     let reads = working.values().flatten().filter(|probe| probe.verb == "SELECT");
@@ -219,6 +221,8 @@ pub async fn hunt_with(
         tenant_table: tenant_table(&catalogue, &tenancy),
         tenant_columns: columns.collect(),
         created_roles: applied.created_roles,
+        server_version: numbered(server_version),
+        live_server_version: applied.live_version.map(numbered),
         control_visible: context.visible.0,
         control_tables: context.visible.1,
     };
@@ -284,26 +288,25 @@ async fn line(server: &Server, database: &str) -> Result<PgConnection, HuntError
     PgConnection::connect_with(&options).await.map_err(HuntError::database("connect to the clone"))
 }
 
-/// Settings with which a role's own sessions begin: name, value. Only those that a schema can have made up, with a dot:
-/// the server's own need rights, or say how it works.
-const LOGIN_DEFAULTS: &str = "SELECT split_part(x, '=', 1) AS name, substr(x, strpos(x, '=') + 1) AS value \
-                              FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole \
-                              CROSS JOIN unnest(s.setconfig) x \
-                              WHERE s.setdatabase = 0 AND split_part(x, '=', 1) LIKE '%.%' AND r.rolname = ";
+/// A version as people say it.
+fn numbered(version_num: i32) -> String {
+    format!("{}.{}", version_num / 10_000, version_num % 10_000)
+}
 
 /// The probes' sessions are the administrator's, so they are told what the role's would begin with.
-async fn login_defaults(server: &Server, role: &str) -> Result<Vec<(String, String)>, HuntError> {
-    let mut admin = connect(server, "postgres").await?;
-    let query = format!("{LOGIN_DEFAULTS}{}", literal(role));
-    let found = sqlx::query_as(AssertSqlSafe(query)).fetch_all(&mut admin).await;
-    found.map_err(HuntError::database("read the role's defaults"))
+async fn login_defaults(server: &Server, database: &str, role: &str) -> Result<Vec<(String, String)>, HuntError> {
+    let mut admin = connect(server, database).await?;
+    let found = sqlx::query_as(AssertSqlSafe(login_settings::of_role(role))).fetch_all(&mut admin).await;
+    let found = found.map_err(HuntError::database("read the role's defaults"))?;
+    admin.close().await.map_err(HuntError::database("leave the database"))?;
+    Ok(found)
 }
 
 /// The same for a reproducer, as the role's defaults are when it runs.
 fn as_at_login(role: &str, defaults: &[(String, String)]) -> Vec<String> {
     let statement = format!(
-        "DO $hunt$ BEGIN PERFORM set_config(name, value, true) FROM ({LOGIN_DEFAULTS}{}) AS d; END $hunt$",
-        literal(role)
+        "DO $hunt$ BEGIN PERFORM set_config(name, value, true) FROM ({}) AS d; END $hunt$",
+        login_settings::of_role(role)
     );
     defaults.first().map(|_| statement).into_iter().collect()
 }

@@ -3,6 +3,7 @@
 mod attacks;
 mod calls;
 pub(in crate::hunt) mod context;
+pub(in crate::hunt) mod given;
 mod keys;
 mod notices;
 mod notify;

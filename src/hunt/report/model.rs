@@ -56,6 +56,11 @@ pub struct Discovered {
     pub tenant_columns: BTreeMap<String, Vec<String>>,
     /// Roles that the schema expects and that were created.
     pub created_roles: Vec<String>,
+    /// Version of the throw-away server that the probes ran on.
+    pub server_version: String,
+    /// Version of the existing database's server, whose known holes are reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_server_version: Option<String>,
     /// Tables of which tenant A saw its own row.
     pub control_visible: usize,
     /// Tables that were tried.
@@ -274,6 +279,7 @@ fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample::{found, hunted};
     use super::*;
     use crate::generated::assert_committed;
 
@@ -293,6 +299,19 @@ mod tests {
         assert_eq!(of(&cells).strata, 1);
         cells.push(cell("notes", "never set", Outcome::Leaking));
         assert!((of(&cells).upper - 1.0).abs() < 1e-9, "the one pair leaks");
+    }
+
+    /// A cell that leaks and belongs to no finding is one that nobody has accepted, whatever else is.
+    #[test]
+    fn a_leaking_cell_without_a_finding_is_a_leak() {
+        let cells =
+            [("notes", "SELECT", "own tenant", Outcome::Isolated), ("notes", "SELECT", "empty", Outcome::Leaking)];
+        let known = found("F18", Severity::Leak, "notes", "open", Some("SELECT"));
+        let mut report = hunted(&cells, vec![known]);
+        report.findings[0].accepted = Some("public".to_owned());
+        assert_eq!(report.verdict(), HuntVerdict::Closed);
+        report.coverage.cells[1].finding = None;
+        assert_eq!(report.verdict(), HuntVerdict::Confirmed);
     }
 
     /// A protected table with one tested state is tested; one without, or of which nothing was tried, is not passed over.
