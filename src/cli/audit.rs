@@ -7,6 +7,7 @@ use clap::Args;
 use super::exit::Exit;
 use super::options::fetch_from;
 use super::output::{CliError, print, print_json};
+use super::stops::Stops;
 use crate::diagnostics::visible;
 use crate::hunt::{self, Audit as Found, HuntError, Target};
 use crate::stack::{ProviderChoice, Server, StackOptions};
@@ -93,10 +94,11 @@ impl Audit {
             let mut connection = hunt::open_read_only(url).await?;
             return Ok((hunt::audit(&mut connection, role).await?, true));
         }
-        let (target, server) = (self.target.target()?, self.target.server().await?);
-        let found = audit_on(&target, &server, role).await;
-        let clean = super::hunt::stop(&server).await;
-        Ok((found?, clean))
+        let (target, mut stops) = (self.target.target()?, Stops::new()?);
+        let server = stops.unless(self.target.server()).await??;
+        let found = stops.unless(audit_on(&target, &server, role)).await;
+        let clean = stops.stop(&server).await;
+        Ok((found??, clean))
     }
 }
 

@@ -8,9 +8,9 @@ use super::audit::TargetArgs;
 use super::exit::Exit;
 use super::options::MoneyArgs;
 use super::output::{CliError, print, print_json};
+use super::stops::Stops;
 use crate::hunt::{self, Baseline, Config, Finding, HuntReport, HuntVerdict, Options, Status};
 use crate::scenario;
-use crate::stack::Server;
 
 #[derive(Debug, Args)]
 pub(super) struct Hunt {
@@ -68,15 +68,20 @@ impl Hunt {
             HuntVerdict::Closed if !clean => Exit::Trouble,
             HuntVerdict::Closed => Exit::Pass,
             HuntVerdict::Confirmed => Exit::Fail,
-            HuntVerdict::NothingTested => Exit::Inconclusive,
+            HuntVerdict::Inconclusive => Exit::Inconclusive,
         })
     }
 
+    /// The report, and whether nothing is left of the server. A signal ends the hunt, and the server with it.
     async fn hunt(&self, config: &Config, options: &Options) -> Result<(HuntReport, bool), CliError> {
-        let (target, server) = (self.target.target()?, self.target.server().await?);
-        let report = hunt::hunt_with(&target, &server, self.app_role.as_deref(), config, options).await;
-        let clean = stop(&server).await;
-        Ok((report?, clean))
+        let (target, mut stops) = (self.target.target()?, Stops::new()?);
+        eprintln!("hunt: starting PostgreSQL");
+        let server = stops.unless(self.target.server()).await??;
+        eprintln!("hunt: seeding and probing on a server of our own, within a budget of {}", self.budget);
+        let hunted = hunt::hunt_with(&target, &server, self.app_role.as_deref(), config, options);
+        let report = stops.unless(hunted).await;
+        let clean = stops.stop(&server).await;
+        Ok((report??, clean))
     }
 
     fn baseline(&self) -> Result<Baseline, CliError> {
@@ -88,15 +93,6 @@ impl Hunt {
         let Some(path) = &self.config else { return Ok(Config::default()) };
         Config::parse(&read(path)?).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
     }
-}
-
-/// Stops a throw-away server. Returns whether nothing is left of it; what is, is said, and does not undo what was found.
-pub(super) async fn stop(server: &Server) -> bool {
-    let stopped = server.stop().await;
-    if let Err(left) = &stopped {
-        eprintln!("clean-up: {left}; run `tenant-chaos clean`");
-    }
-    stopped.is_ok()
 }
 
 fn read(path: &Path) -> Result<String, CliError> {

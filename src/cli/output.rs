@@ -48,6 +48,9 @@ pub(super) enum CliError {
     /// The hunt.
     #[error(transparent)]
     Hunt(#[from] HuntError),
+    /// A signal came before there was a result.
+    #[error("interrupted: nothing is said about the schema, and what was started is gone")]
+    Interrupted,
     /// The server.
     #[error(transparent)]
     Stack(#[from] StackError),
@@ -70,6 +73,7 @@ pub(super) fn explain(error: CliError) -> Exit {
     let exit = match &error {
         CliError::Input(_) | CliError::Usage(_) | CliError::Journal { .. } | CliError::Report(_) => Exit::BadInput,
         CliError::Hunt(error) if error.is_input() => Exit::BadInput,
+        CliError::Interrupted => Exit::Inconclusive,
         CliError::Io { .. } | CliError::Run(_) | CliError::Hunt(_) | CliError::Stack(_) => Exit::Trouble,
     };
     let text = match &error {

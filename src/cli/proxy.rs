@@ -12,9 +12,10 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::output::{CliError, print};
+use super::stops::Stops;
 use crate::faults::proxy::{Encryption, Judge, Proxy, ProxyError, ProxyOptions, Reach, Upstream};
 use crate::scenario::{self, FaultAction, Scenario};
-use clock::{Ended, Played, Stops, play};
+use clock::{Ended, Played, play};
 use verdict::{Outcome, code_of};
 
 /// Findings are looked for this often.

@@ -11,9 +11,9 @@ use super::catalogue::roles::{self, AppRole};
 use super::catalogue::{Catalogue, Relation, login_settings};
 use super::error::HuntError;
 use super::finding::{Finding, FixStatus, Status};
-use super::hunter::{Hunter, Known};
+use super::hunter::{Hunter, Known, Limits};
 use super::input::{Config, Target, apply};
-use super::probe::{context, given, listen};
+use super::probe::{Heard, context, given, listen};
 use super::prove::{Found, Prover, Schema, refresh};
 use super::report::{Coverage, Discovered, HuntReport, bound, price};
 use super::search::{Ground, Searcher};
@@ -24,8 +24,16 @@ use crate::stack::Server;
 /// A database may be cloned once nobody is connected to it; a connection that was closed is gone after a moment.
 const CLONE_LIMIT: Duration = Duration::from_secs(10);
 
-/// A function of the schema may take for ever.
+/// Applying, seeding and understanding a schema may take this long, however small the budget is.
+const PREPARATION: Duration = Duration::from_secs(60);
+
+/// The harness's own statements, of which none waits for anybody.
 const STATEMENT_LIMIT: &str = "30s";
+
+/// A function or trigger of the schema may take for ever. A statement that calls one has this share of the budget, within
+/// these bounds.
+const STATEMENT_SHARE: u32 = 20;
+const STATEMENT_BOUNDS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 
 /// Tables whose reads are the controls of a fix.
 const CONTROL_TABLES: usize = 24;
@@ -35,7 +43,8 @@ const CONTROL_TABLES: usize = 24;
 pub struct Options {
     /// What confirmed leaks are priced with.
     pub assumptions: Arc<Assumptions>,
-    /// What is left of the fixed probes when this time is over is reported as not tested.
+    /// How long probes, search and trials of fixes may take together; what is left then is reported as not tested.
+    /// Applying, seeding and understanding the schema may take as long before, and a minute in any case.
     pub budget: Duration,
     /// What the search draws its sequences from.
     pub seed: u64,
@@ -55,6 +64,12 @@ pub enum Trials {
 }
 
 impl Options {
+    /// `statement_timeout` for statements that may run code of the schema's.
+    fn statement_limit(&self) -> String {
+        let [least, most] = STATEMENT_BOUNDS;
+        format!("{}ms", (self.budget / STATEMENT_SHARE).clamp(least, most).as_millis())
+    }
+
     /// The moments at which the probes, the search and the trials of fixes must end: each has a share of the budget that
     /// is left to it.
     fn deadlines(&self) -> [Instant; 3] {
@@ -99,8 +114,12 @@ pub async fn hunt_with(
     config: &Config,
     options: &Options,
 ) -> Result<HuntReport, HuntError> {
-    let [probes_end, search_ends, fixes_end] = options.deadlines();
-    let applied = apply(target, server).await?;
+    let preparation = options.budget.max(PREPARATION);
+    let prepared_by = Instant::now() + preparation;
+    let statement_limit = options.statement_limit();
+    let applied = tokio::time::timeout(preparation, apply(target, server)).await.unwrap_or_else(|_| {
+        Err(HuntError::Input(format!("the schema is not applied within {preparation:?}: give it more with --budget")))
+    })?;
     let mut connection = connect(server, &applied.database).await?;
     let audited = audit_applied(&mut connection, &applied, app_role.or(config.app_role.as_deref())).await?;
     let server_version = roles::server_version(&mut connection).await?;
@@ -113,14 +132,17 @@ pub async fn hunt_with(
     let catalogue = Catalogue::read(&mut connection, &app).await?;
     let usual_columns = tenant_columns(&mut connection).await?;
     let tenancy = Tenancy::of(&catalogue, [config.tenant_columns.clone(), usual_columns.clone()].concat());
-    let mut seeded = seed(&mut connection, &catalogue, &tenancy).await?;
+    run(&mut connection, format!("SET statement_timeout = '{statement_limit}'"))
+        .await
+        .map_err(HuntError::database("limit statements"))?;
+    let mut seeded = seed(&mut connection, &catalogue, &tenancy, prepared_by).await?;
     let setup: Vec<String> = config.tenants.a.setup.iter().chain(&config.tenants.b.setup).cloned().collect();
     for statement in setup.iter().cloned().chain(refresh(&catalogue)) {
         run(&mut connection, statement.clone())
             .await
             .map_err(|error| HuntError::Input(format!("cannot run `{statement}`: {}", said(&error))))?;
     }
-    let context = context::discover(&mut connection, &catalogue, &mut seeded, &app, config).await?;
+    let context = context::discover(&mut connection, &catalogue, &mut seeded, &app, config, prepared_by).await?;
     connection.close().await.map_err(HuntError::database("leave the database"))?;
     let clone = clone_of(server, &applied.database, "search").await?;
     let fix_clone = clone_of(server, &applied.database, "fix").await?;
@@ -138,13 +160,15 @@ pub async fn hunt_with(
         setup: &setup,
     };
     let connect_as_login = || async {
-        let limit = [("statement_timeout".to_owned(), STATEMENT_LIMIT.to_owned())];
+        let limit = [("statement_timeout".to_owned(), statement_limit.clone())];
         let options = server.admin(&applied.database).options(limit.into_iter().chain(defaults.clone()));
         let connection = PgConnection::connect_with(&options).await;
         connection.map_err(HuntError::database("connect to the new database"))
     };
     let (connection, fresh) = (connect_as_login().await?, connect_as_login().await?);
-    let mut hunter = Hunter::new(known, connection, fresh, probes_end);
+    let [probes_end, search_ends, fixes_end] = options.deadlines();
+    let limits = Limits { deadline: probes_end, statement: &statement_limit };
+    let mut hunter = Hunter::new(known, connection, fresh, limits);
     hunter.probe_all().await?;
     hunter.pooled(&server.admin(&applied.database)).await?;
     let tables = catalogue.relations.iter().filter(|(id, _)| seeded.row(**id, Tenant::B).is_some());
@@ -157,9 +181,10 @@ pub async fn hunt_with(
     for violation in &violations {
         hunter.searched(violation);
     }
+    let limited = |database: &str| server.admin(database).options([("statement_timeout", statement_limit.as_str())]);
     let heard = match catalogue.objects.channels.is_empty() {
-        true => vec![],
-        false => listen(server.admin(&clone), &catalogue, &seeded, &context, role).await?,
+        true => Heard::default(),
+        false => listen(limited(&clone), &catalogue, &seeded, &context, role, search_ends).await?,
     };
     let overheard = hunter.overheard(&heard);
     let Hunter { found, mut cells, working, notices, .. } = hunter;
@@ -170,7 +195,7 @@ pub async fn hunt_with(
     let protected = |object: &str| catalogue.relations.values().any(|table| table.name == object && table.row_security);
     let reads = reads.filter(|probe| protected(&probe.object)).take(CONTROL_TABLES).cloned().collect();
     // Where a tenant is pinned, a session without it would show any fix as one.
-    let fix_options = server.admin(&fix_clone).options(defaults.clone());
+    let fix_options = limited(&fix_clone).options(defaults.clone());
     let mut prover = Prover::new(schema, reads, fix_options, &notices).await?;
     let fixes_end = (options.trials == Trials::Run).then_some(fixes_end);
     let mut findings = prove(&mut prover, found, audited.findings.clone(), &usual_columns, fixes_end).await?;
@@ -178,7 +203,11 @@ pub async fn hunt_with(
     findings.splice(0..0, overheard);
     findings.sort_by(|a, b| (a.severity, a.status as u8, &a.object).cmp(&(b.severity, b.status as u8, &b.object)));
 
-    let coverage = Coverage::of(cells);
+    let is_expected = |id: &i64, table: &Relation| {
+        table.row_security && table.kind.is_seeded() && !catalogue.objects.permissive(*id, "r").is_empty()
+    };
+    let expected = catalogue.relations.iter().filter(|(id, table)| is_expected(id, table));
+    let coverage = Coverage::of(cells, &expected.map(|(_, table)| table.name.clone()).collect::<Vec<_>>());
     let columns = tenancy.columns.iter().filter_map(|name| {
         let holds = |id: &&i64| catalogue.relations[*id].columns.iter().any(|column| column.name == *name);
         let tables: Vec<String> =
@@ -215,9 +244,9 @@ async fn prove(
 ) -> Result<Vec<Finding>, HuntError> {
     let mut findings = Vec::new();
     for mut found in found {
-        match deadline.is_some_and(|deadline| Instant::now() < deadline) {
-            true => prover.prove(&mut found).await?,
-            false => untried(&mut found.finding, deadline),
+        match deadline.filter(|deadline| Instant::now() < *deadline) {
+            Some(deadline) => prover.prove(&mut found, deadline).await?,
+            None => untried(&mut found.finding, deadline),
         }
         findings.push(found.finding);
     }
@@ -228,9 +257,9 @@ async fn prove(
         if findings.iter().any(is_confirmed) {
             continue;
         }
-        match deadline.is_some_and(|deadline| Instant::now() < deadline) {
-            true => prover.prove_static(&mut finding, tenant_columns).await?,
-            false => untried(&mut finding, deadline),
+        match deadline.filter(|deadline| Instant::now() < *deadline) {
+            Some(deadline) => prover.prove_static(&mut finding, tenant_columns, deadline).await?,
+            None => untried(&mut finding, deadline),
         }
         findings.push(finding);
     }

@@ -21,6 +21,7 @@ mod report;
 mod rules;
 mod search;
 mod seeding;
+mod shown;
 
 pub use audit::{Audit, audit, audit_applied};
 pub use error::HuntError;

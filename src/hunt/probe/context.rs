@@ -1,6 +1,8 @@
 //! How a request says who it is, found by trying: a setting that the policies read is given a key of tenant A, and the
 //! understanding is right if A's own rows come back. That is also the hunt's positive control.
 
+use std::time::Instant;
+
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::{given, tenant_roles};
@@ -71,13 +73,14 @@ impl Context {
     }
 }
 
-/// Finds the context, or takes the configured one.
+/// Finds the context, or takes the configured one. At the deadline the best so far is taken.
 pub(in crate::hunt) async fn discover(
     connection: &mut PgConnection,
     catalogue: &Catalogue,
     seeded: &mut Seeded,
     app: &AppRole,
     config: &Config,
+    deadline: Instant,
 ) -> Result<Context, HuntError> {
     let role = app.name.as_str();
     if let Some(given) = &config.context {
@@ -117,14 +120,14 @@ pub(in crate::hunt) async fn discover(
                     });
                 }
             }
-            if best.as_ref().is_some_and(|best| best.visible.0 == best.visible.1) {
+            if Instant::now() > deadline || best.as_ref().is_some_and(|best| best.visible.0 == best.visible.1) {
                 break;
             }
         }
     }
     if catalogue.by_role && best.as_ref().is_none_or(|best| best.visible.0 < best.visible.1) {
         let above = best.as_ref().map_or(0, |best| best.visible.0);
-        best = by_role(connection, catalogue, seeded, app, above).await?.or(best);
+        best = by_role(connection, catalogue, seeded, app, above, deadline).await?.or(best);
     }
     if let Some(best) = best {
         return Ok(best);
@@ -141,6 +144,7 @@ async fn by_role(
     seeded: &mut Seeded,
     app: &AppRole,
     above: usize,
+    deadline: Instant,
 ) -> Result<Option<Context>, HuntError> {
     let groups = tenant_roles::groups(connection, app).await?;
     let mut best: Option<(Context, Vec<String>)> = None;
@@ -156,7 +160,7 @@ async fn by_role(
         if context.visible.0 > best.as_ref().map_or(above, |(best, _)| best.visible.0) {
             best = Some((context, made));
         }
-        if is_whole {
+        if is_whole || Instant::now() > deadline {
             break;
         }
     }

@@ -68,6 +68,7 @@ pub(in crate::hunt) fn untried(context: &Context) -> Vec<Cell> {
         context_state: (*state).to_owned(),
         outcome: Outcome::NotTested,
         reason: Some("the schema reads no setting in which the requests that hunt.toml says differ".to_owned()),
+        finding: None,
     };
     if is_known { vec![] } else { OF_SETTING.iter().map(cell).collect() }
 }

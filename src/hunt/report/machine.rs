@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Value, json};
 
-use super::model::{Cell, HuntReport, Outcome, family};
+use super::model::{Cell, HuntReport, Outcome};
 use crate::hunt::finding::{Finding, Severity, Status};
 
 /// JUnit XML. A pair of object and verb fails if one of its cells leaks, is skipped if none proves anything, and passes
@@ -18,13 +18,9 @@ pub fn junit(report: &HuntReport) -> String {
     }
     let mut probes = TestSuite::new("probes");
     for ((object, verb), cells) in pairs {
-        let accepted = |cell: &Cell| {
-            report.findings.iter().any(|finding| {
-                let same = finding.verb.as_deref().is_some_and(|verb| family(verb) == family(&cell.verb));
-                finding.accepted.is_some() && finding.object == cell.object && same
-            })
-        };
-        let covert = |cell: &Cell| severity(report, cell) == Some(Severity::Covert);
+        let finding = |cell: &Cell| report.finding_of(cell);
+        let accepted = |cell: &Cell| finding(cell).is_some_and(|finding| finding.accepted.is_some());
+        let covert = |cell: &Cell| finding(cell).is_some_and(|finding| finding.severity == Severity::Covert);
         let states = |is_covert: bool| -> Vec<&str> {
             let leaking = cells.iter().filter(|cell| cell.outcome == Outcome::Leaking && !accepted(cell));
             leaking.filter(|cell| covert(cell) == is_covert).map(|cell| cell.context_state.as_str()).collect()
@@ -61,15 +57,6 @@ pub fn junit(report: &HuntReport) -> String {
     let mut junit = Report::new("tenant-chaos hunt");
     junit.add_test_suites([probes, catalogue]);
     junit.to_string().expect("the writer is a buffer in memory and XmlString holds XML characters only")
-}
-
-/// The worst severity of what was found of a cell's object and verb.
-fn severity(report: &HuntReport, cell: &Cell) -> Option<Severity> {
-    let same = |finding: &&Finding| {
-        let verb = finding.verb.as_deref();
-        finding.object == cell.object && verb.is_some_and(|verb| family(verb) == family(&cell.verb))
-    };
-    report.findings.iter().filter(same).map(|finding| finding.severity).min()
 }
 
 /// SARIF 2.1.0. A confirmed finding points at its reproducer, which is a file; a static one names its object.

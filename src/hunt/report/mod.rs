@@ -13,7 +13,7 @@ pub use machine::{junit, sarif};
 pub use model::{
     Bound, Cell, Coverage, Discovered, HuntReport, HuntVerdict, NotTested, Outcome, config_schema, json_schema,
 };
-pub(in crate::hunt) use model::{bound, family};
+pub(in crate::hunt) use model::{CUT, bound, family};
 pub use price::HuntPrice;
 pub(in crate::hunt) use price::price;
 pub use render::{json, markdown, terminal};

@@ -64,7 +64,7 @@ fn verdict(report: &HuntReport) -> &'static str {
     match report.verdict() {
         HuntVerdict::Closed => "no confirmed leak",
         HuntVerdict::Confirmed => "LEAK confirmed",
-        HuntVerdict::NothingTested => "nothing could be tested",
+        HuntVerdict::Inconclusive => "inconclusive: too little could be tested",
     }
 }
 
@@ -85,9 +85,16 @@ fn summary(report: &HuntReport) -> Vec<String> {
             coverage.leaking,
             coverage.cells_total - coverage.isolated - coverage.leaking
         ),
-        format!("at most {:.2}% of probes like these leak (exact, 95%)", report.bound.upper * 100.0),
+        format!(
+            "at most {:.2}% of objects and verbs like these {} leak (exact, 95%)",
+            report.bound.upper * 100.0,
+            report.bound.strata
+        ),
         format!("{confirmed} confirmed findings, {} static ones", report.findings.len() - confirmed),
     ];
+    if report.verdict() == HuntVerdict::Inconclusive {
+        lines.splice(1..1, report.doubts());
+    }
     let search = &report.search;
     let cut = search.cut.as_ref().map(|why| format!(" (cut: {why})")).unwrap_or_default();
     lines.push(format!(

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cell, Coverage, Discovered, HuntReport, Outcome, bound};
+use super::{Cell, Coverage, Discovered, HuntReport, Outcome, bound, family};
 use crate::hunt::finding::{Finding, Severity, Status};
 use crate::hunt::search::Search;
 
-/// A hunt with these cells (object, verb, state, outcome) and findings.
+/// A hunt with these cells (object, verb, state, outcome) and findings. A cell that leaks belongs to the finding of its
+/// object and family of verbs.
 pub(super) fn hunted(cells: &[(&str, &str, &str, Outcome)], findings: Vec<Finding>) -> HuntReport {
     let cells = cells.iter().map(|(object, verb, state, outcome)| Cell {
         object: (*object).to_owned(),
@@ -14,8 +15,12 @@ pub(super) fn hunted(cells: &[(&str, &str, &str, Outcome)], findings: Vec<Findin
         context_state: (*state).to_owned(),
         outcome: *outcome,
         reason: None,
+        finding: findings.iter().filter(|_| *outcome == Outcome::Leaking).find_map(|finding| {
+            let same = finding.object == *object && finding.verb.as_deref().map(family) == Some(family(verb));
+            same.then(|| finding.fingerprint.clone())
+        }),
     });
-    let coverage = Coverage::of(cells.collect());
+    let coverage = Coverage::of(cells.collect(), &[]);
     let discovered = Discovered {
         app_role: "app".to_owned(),
         acts_as: "app".to_owned(),
