@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{Connection, PgConnection};
 
 use super::audit::{audit, tenant_columns};
 use super::catalogue::roles::AppRole;
@@ -13,11 +13,12 @@ use super::error::HuntError;
 use super::finding::{Finding, FixStatus, Status};
 use super::hunter::{Hunter, Known};
 use super::input::{Config, Target, apply};
+use super::login::{as_at_login, login_defaults, role_at_login};
 use super::probe::{context, listen};
 use super::prove::{Found, Prover, Schema, refresh};
 use super::report::{Coverage, Discovered, HuntReport, bound, price};
 use super::search::{Ground, Searcher};
-use super::seeding::{Tenancy, Tenant, literal, run, said, seed};
+use super::seeding::{Tenancy, Tenant, run, said, seed};
 use crate::business_metrics::Assumptions;
 use crate::stack::Server;
 
@@ -119,13 +120,16 @@ pub async fn hunt_with(
             .await
             .map_err(|error| HuntError::Input(format!("cannot run `{statement}`: {}", said(&error))))?;
     }
-    let context = context::discover(&mut connection, &catalogue, &mut seeded, &app, config).await?;
+    let mut context = context::discover(&mut connection, &catalogue, &mut seeded, &app, config).await?;
+    context.reset = config.reset.clone().unwrap_or_else(|| vec!["DISCARD ALL".to_owned()]);
+    context.at_login = role_at_login(&mut connection, role).await?;
     connection.close().await.map_err(HuntError::database("leave the database"))?;
     let clone = clone_of(server, &applied.database, "search").await?;
     let fix_clone = clone_of(server, &applied.database, "fix").await?;
 
-    let defaults = login_defaults(server, role).await?;
-    let setup = [setup, as_at_login(role, &defaults)].concat();
+    let defaults = login_defaults(&mut connect(server, "postgres").await?, role).await?;
+    let at_login = as_at_login(role, &defaults);
+    let setup = [setup, at_login.clone()].concat();
 
     let known = Known {
         catalogue: &catalogue,
@@ -167,7 +171,7 @@ pub async fn hunt_with(
     let reads = working.values().flatten().filter(|probe| probe.verb == "SELECT");
     let protected = |object: &str| catalogue.relations.values().any(|table| table.name == object && table.row_security);
     let reads = reads.filter(|probe| protected(&probe.object)).take(CONTROL_TABLES).cloned().collect();
-    let mut prover = Prover::new(schema, reads, server.admin(&fix_clone), &notices).await?;
+    let mut prover = Prover::new(schema, reads, server.admin(&fix_clone), at_login, &notices).await?;
     let fixes_end = (options.trials == Trials::Run).then_some(fixes_end);
     let mut findings = prove(&mut prover, found, audited.findings.clone(), &usual_columns, fixes_end).await?;
 
@@ -253,30 +257,6 @@ async fn line(server: &Server, database: &str) -> Result<PgConnection, HuntError
     ];
     let options = server.admin(database).options(settings);
     PgConnection::connect_with(&options).await.map_err(HuntError::database("connect to the clone"))
-}
-
-/// Settings with which a role's own sessions begin: name, value. Only those that a schema can have made up, with a dot:
-/// the server's own need rights, or say how it works.
-const LOGIN_DEFAULTS: &str = "SELECT split_part(x, '=', 1) AS name, substr(x, strpos(x, '=') + 1) AS value \
-                              FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole \
-                              CROSS JOIN unnest(s.setconfig) x \
-                              WHERE s.setdatabase = 0 AND split_part(x, '=', 1) LIKE '%.%' AND r.rolname = ";
-
-/// The probes' sessions are the administrator's, so they are told what the role's would begin with.
-async fn login_defaults(server: &Server, role: &str) -> Result<Vec<(String, String)>, HuntError> {
-    let mut admin = connect(server, "postgres").await?;
-    let query = format!("{LOGIN_DEFAULTS}{}", literal(role));
-    let found = sqlx::query_as(AssertSqlSafe(query)).fetch_all(&mut admin).await;
-    found.map_err(HuntError::database("read the role's defaults"))
-}
-
-/// The same for a reproducer, as the role's defaults are when it runs.
-fn as_at_login(role: &str, defaults: &[(String, String)]) -> Vec<String> {
-    let statement = format!(
-        "DO $hunt$ BEGIN PERFORM set_config(name, value, true) FROM ({LOGIN_DEFAULTS}{}) AS d; END $hunt$",
-        literal(role)
-    );
-    defaults.first().map(|_| statement).into_iter().collect()
 }
 
 /// A copy of a database that nobody is connected to.

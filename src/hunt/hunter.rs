@@ -4,27 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use sqlx::PgConnection;
-use sqlx::postgres::PgConnectOptions;
 
 use super::catalogue::{Catalogue, Kind};
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
-use super::pooler::Pooler;
+use super::naming::mode;
 use super::probe::context::Context;
-use super::probe::{self, Attacker, Notices, Overheard, Probe, Seen, State, Twins};
-use super::prove::{Found, Ingredients, overheard_script, script};
+use super::probe::{self, Attacker, Notices, Oracle, Probe, Seen, State, Twins};
+use super::prove::{Found, Ingredients, notice_script, script};
 use super::report::{Cell, Outcome, family};
 use super::search::Violation;
 use super::seeding::{Seeded, Tenancy, Tenant, said};
 
 /// Evidence is cut to this many characters.
-const EVIDENCE: usize = 200;
+pub(super) const EVIDENCE: usize = 200;
 
 /// Why a probe was not tried.
-const CUT: &str = "cut: the budget is used up";
-
-/// Tables that are read through PgBouncer.
-const POOLED_TABLES: usize = 32;
+pub(super) const CUT: &str = "cut: the budget is used up";
 
 /// What a hunter knows of the schema.
 pub(super) struct Known<'a> {
@@ -50,7 +46,7 @@ pub(super) struct Hunter<'a> {
     pub(super) found: Vec<Found>,
     /// Controls that worked, by object: what tenant A can do.
     pub(super) working: BTreeMap<String, Vec<Probe>>,
-    role_is_exempt: bool,
+    pub(super) role_is_exempt: bool,
 }
 
 /// Whether the same works on A's own row: without that, silence proves nothing.
@@ -89,7 +85,11 @@ impl<'a> Hunter<'a> {
         for call in probe::calls(catalogue, seeded, &own) {
             self.attack(call, &Control::Works, None).await?;
         }
-        for probe in probe::objects(catalogue, tenancy, &own, self.known.role) {
+        for probe in probe::objects(catalogue, tenancy, &own, self.known.role)
+            .into_iter()
+            .chain(probe::next_tables(catalogue, &own))
+            .chain(probe::definers(catalogue, seeded, &own))
+        {
             self.attack(probe, &Control::Works, None).await?;
         }
         self.attacks(&own).await
@@ -101,10 +101,12 @@ impl<'a> Hunter<'a> {
                 None => Control::Works,
                 Some(control) => {
                     let works = self.run(control).await?;
-                    match works.evidence() {
+                    let outcome = match works.evidence() {
                         Some(_) => Control::Works,
                         None => Control::Fails(reason(&works, "A cannot do it to its own row either")),
-                    }
+                    };
+                    self.told(control, works);
+                    outcome
                 }
             };
             let working = control.filter(|_| matches!(outcome, Control::Works));
@@ -114,6 +116,20 @@ impl<'a> Hunter<'a> {
             self.attack(attack, &outcome, working).await?;
         }
         Ok(())
+    }
+
+    /// Keeps what a message of the server's told A while it worked on its own row.
+    fn told(&mut self, control: &Probe, works: Seen) {
+        let Seen { said: Some(said), error, .. } = works else { return };
+        // That A's own row came back is no leak: only what was said is.
+        let oracle = Oracle::Shown { looks: vec![], foreign: Tenant::B.marks().to_owned() };
+        let probe = Probe { oracle, ..control.clone() };
+        self.cell(&probe, Outcome::Leaking, None);
+        let is_known = |found: &Found| found.finding.object == probe.object && found.finding.mode == "F53";
+        if !self.found.iter().any(is_known) {
+            let found = self.finding(probe, &Seen { rows: vec![], said: Some(said), error }, None);
+            self.found.push(found);
+        }
     }
 
     /// Reads a relation in every state. Whatever the state: A must see its own row where it should.
@@ -146,6 +162,7 @@ impl<'a> Hunter<'a> {
         }
         let more = probe::copy_out(catalogue, id, &states[0], exempt)
             .into_iter()
+            .chain(probe::floor(catalogue, self.known.tenancy, id, &states[0]))
             .chain(probe::behind_filter(relation, &states[0]))
             .chain(probe::leakproof(catalogue, relation, &states[0]));
         for probe in more {
@@ -156,10 +173,17 @@ impl<'a> Hunter<'a> {
 
     /// Attacks of several steps. What leaks without them is left out of what they read.
     async fn attacks(&mut self, own: &State) -> Result<(), HuntError> {
-        let leaking: BTreeSet<String> = self.found.iter().map(|found| found.finding.object.clone()).collect();
+        let leaks = self.found.iter().filter(|found| found.finding.severity <= Severity::Write);
+        let leaking: BTreeSet<String> = leaks.map(|found| found.finding.object.clone()).collect();
         let Known { catalogue, seeded, context, role, .. } = self.known;
-        let attacks = Attacker { catalogue, seeded, context, own, role, leaking: &leaking }.attacks();
-        for probe in attacks {
+        let attacker = Attacker { catalogue, seeded, context, own, role, leaking: &leaking };
+        for (ended, holds) in probe::ended_memberships(&attacker) {
+            // Where not even a membership that holds opens anything, one that ended says nothing.
+            if self.run(&holds).await?.evidence().is_some() {
+                self.attack(ended, &Control::Works, None).await?;
+            }
+        }
+        for probe in attacker.attacks().into_iter().chain(probe::injections(&attacker)) {
             self.attack(probe, &Control::Works, None).await?;
         }
         Ok(())
@@ -223,32 +247,34 @@ impl<'a> Hunter<'a> {
             && self.found.iter().any(|found| family(found.probe.verb) == "SELECT")
     }
 
-    fn cell(&mut self, probe: &Probe, outcome: Outcome, reason: Option<String>) {
+    pub(super) fn cell(&mut self, probe: &Probe, outcome: Outcome, reason: Option<String>) {
         let (object, verb) = (probe.object.clone(), probe.verb.to_owned());
         self.cells.push(Cell { object, verb, context_state: probe.state.clone(), outcome, reason });
     }
 
-    fn finding(&self, probe: Probe, seen: &Seen, twin: Option<Probe>) -> Found {
+    pub(super) fn finding(&self, probe: Probe, seen: &Seen, twin: Option<Probe>) -> Found {
+        let Known { catalogue, seeded, role, setup, audited, .. } = self.known;
         let told = seen.said.as_deref().filter(|_| seen.evidence().is_none());
         let (mode, severity, title) = match told {
             Some(_) => ("F53", Severity::Leak, "a message of the server's tells another tenant's data"),
-            None => (self.mode(&probe), probe.severity, probe.title),
+            // Beside that it was asked, the function told what about.
+            None if probe.mode == "F46" && seen.said.is_some() => ("F46", Severity::Leak, probe.title),
+            None => (mode(audited, &probe, seen), probe.severity, probe.title),
         };
         let evidence: String = seen.evidence().or(told).unwrap_or_default().chars().take(EVIDENCE).collect();
         let mut finding = Finding::new(mode, severity, Status::Confirmed, &probe.object, title).evidence(evidence);
         finding.verb = Some(probe.verb.to_owned());
         finding.context_state = Some(probe.state.clone());
-        let Known { catalogue, seeded, role, setup, audited, .. } = self.known;
         let with = Ingredients { catalogue, seeded, role, setup };
-        // A notice ends no statement, so SQL cannot catch it.
-        let is_notice = told.is_some() && seen.error.is_none();
-        if !is_notice {
-            let word = told.and_then(|text| {
-                let words = text.split(|c: char| !(c.is_alphanumeric() || "-_@.".contains(c)));
-                words.into_iter().find(|word| probe.strangers.iter().any(|stranger| stranger.is_in(word)))
-            });
-            finding.reproducer_sql = script(&finding, &probe, &with, word);
-        }
+        let word = told.and_then(|text| {
+            let words = text.split(|c: char| !(c.is_alphanumeric() || "-_@.".contains(c)));
+            words.into_iter().find(|word| probe.strangers.iter().any(|stranger| stranger.is_in(word)))
+        });
+        finding.reproducer_sql = match word {
+            // A notice ends no statement, so SQL cannot catch it.
+            Some(word) if seen.error.is_none() => notice_script(&finding, &probe, &with, word),
+            _ => script(&finding, &probe, &with, word),
+        };
         let same = audited.iter().find(|other| other.object == finding.object && other.severity == finding.severity);
         let rule = same.map(|same| same.fix.clone());
         let of_object = self.working.get(&probe.object).cloned().unwrap_or_default();
@@ -268,93 +294,6 @@ impl<'a> Hunter<'a> {
         let seen = Seen { rows: vec![(violation.evidence.clone(), true)], said: None, error: None };
         let found = self.finding(probe, &seen, None);
         self.found.push(found);
-    }
-
-    /// Reads every protected table through PgBouncer, after another tenant on the same connection to the server.
-    pub(super) async fn pooled(&mut self, database: &PgConnectOptions) -> Result<(), HuntError> {
-        let Known { catalogue, seeded, role, context, .. } = self.known;
-        let tables = catalogue
-            .relations
-            .iter()
-            .filter(|(id, table)| table.row_security && seeded.row(**id, Tenant::B).is_some());
-        let states = probe::pooled_states(context, role);
-        let mut probes: Vec<Probe> = Vec::new();
-        for (id, _) in tables.take(POOLED_TABLES) {
-            probes.extend(states.iter().filter_map(|state| probe::read(catalogue, *id, state, self.role_is_exempt)));
-        }
-        if probes.is_empty() {
-            return Ok(());
-        }
-        if Instant::now() > self.deadline {
-            probes.iter().for_each(|probe| self.cell(probe, Outcome::NotTested, Some(CUT.to_owned())));
-            return Ok(());
-        }
-        let mut pooler = match Pooler::start(database, role).await {
-            Ok(pooler) => pooler,
-            Err(why) => {
-                probes.iter().for_each(|probe| self.cell(probe, Outcome::NotTested, Some(why.clone())));
-                return Ok(());
-            }
-        };
-        for probe in probes {
-            let Some(look) = probe.query() else { continue };
-            let sees_own = self.working.get(&probe.object).is_some_and(|working| !working.is_empty());
-            let seen = pooler.read_after(&context.b, &probe.enter, look).await;
-            let texts = seen.as_ref().map(Vec::as_slice).unwrap_or_default();
-            let foreign = texts.iter().find(|text| probe.strangers.iter().any(|stranger| stranger.is_in(text)));
-            match foreign {
-                Some(text) => {
-                    self.cell(&probe, Outcome::Leaking, None);
-                    let is_known = self.found.iter().any(|found| found.finding.object == probe.object);
-                    if !is_known {
-                        let seen = Seen { rows: vec![(text.clone(), true)], said: None, error: None };
-                        let found = self.finding(probe, &seen, None);
-                        self.found.push(found);
-                    }
-                }
-                None if sees_own => self.cell(&probe, Outcome::Isolated, None),
-                None => self.cell(&probe, Outcome::NotTested, Some("A does not see its own row".to_owned())),
-            }
-        }
-        pooler.stop().await
-    }
-
-    /// Keeps what was heard on the channels that the schema notifies: a cell for each, and a finding for what was B's.
-    pub(super) fn overheard(&mut self, heard: &[Overheard]) -> Vec<Finding> {
-        let Known { catalogue, seeded, role, setup, context, .. } = self.known;
-        let mut findings = Vec::new();
-        for channel in &catalogue.objects.channels {
-            let found = heard.iter().find(|heard| heard.channel == *channel);
-            let (object, verb) = (format!("channel {channel}"), "LISTEN".to_owned());
-            let outcome = if found.is_some() { Outcome::Leaking } else { Outcome::Isolated };
-            let context_state = "own tenant".to_owned();
-            self.cells.push(Cell { object: object.clone(), verb, context_state, outcome, reason: None });
-            let Some(found) = found else { continue };
-            let title = "a notification carries another tenant's data to whoever listens";
-            let mut finding = Finding::new("F14", Severity::Leak, Status::Confirmed, &object, title)
-                .evidence(found.payload.chars().take(EVIDENCE).collect::<String>());
-            finding.verb = Some("LISTEN".to_owned());
-            finding.context_state = Some("own tenant".to_owned());
-            finding.fix = "-- send a key in the payload, and let the listener read the row".to_owned();
-            finding.fix_note =
-                "no fix proven: no right is needed to listen, so it is the payload that must change".to_owned();
-            let with = Ingredients { catalogue, seeded, role, setup };
-            finding.reproducer_sql = overheard_script(&finding, found, &with, &context.b);
-            findings.push(finding);
-        }
-        findings
-    }
-
-    /// A leak of a table's own policies is named after what the audit says of them, where it says something.
-    fn mode(&self, probe: &Probe) -> &'static str {
-        const PREDICATES: [&str; 12] =
-            ["F18", "F19", "F20", "F21", "F22", "F23", "F24", "F25", "F26", "F28", "F31", "F32"];
-        if !matches!(probe.mode, "F15" | "F16") {
-            return probe.mode;
-        }
-        let said = self.known.audited.iter().filter(|finding| finding.object == probe.object);
-        let mode = said.map(|finding| finding.mode.as_str()).find(|mode| PREDICATES.contains(mode));
-        mode.and_then(|mode| PREDICATES.into_iter().find(|known| *known == mode)).unwrap_or(probe.mode)
     }
 }
 

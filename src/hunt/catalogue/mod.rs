@@ -6,5 +6,5 @@ mod read;
 pub(in crate::hunt) mod roles;
 
 pub(in crate::hunt) use branches::{Assignment, NULL, branches, disjuncts};
-pub(in crate::hunt) use objects::{Policy, Sequence, UniqueKey};
+pub(in crate::hunt) use objects::{NextTable, Policy, Sequence, UniqueKey};
 pub(in crate::hunt) use read::{Catalogue, Column, ForeignKey, Function, Kind, Relation, settings};

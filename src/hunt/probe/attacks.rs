@@ -40,7 +40,7 @@ impl Attacker<'_> {
     }
 
     /// Tables that policies believe: those that they read, and those that the functions they call read.
-    fn believed(&self) -> Vec<i64> {
+    pub(super) fn believed(&self) -> Vec<i64> {
         let objects = &self.catalogue.objects;
         let read = objects.policies.iter().flat_map(|policy| &policy.reads);
         let mut all: Vec<i64> = read.chain(objects.helpers.iter().flat_map(|helper| &helper.reads)).copied().collect();
@@ -51,7 +51,7 @@ impl Attacker<'_> {
     }
 
     /// Reads of every protected table but these.
-    fn reads_but(&self, but: &[i64]) -> Vec<Look> {
+    pub(super) fn reads_but(&self, but: &[i64]) -> Vec<Look> {
         let tables = self.catalogue.relations.iter().filter(|(id, table)| !but.contains(id) && table.row_security);
         let tables = tables
             .filter(|(id, table)| self.seeded.row(**id, Tenant::B).is_some() && !self.leaking.contains(&table.name));
@@ -170,7 +170,7 @@ impl Attacker<'_> {
         if self.context.b.is_empty() { vec![] } else { all }
     }
 
-    /// What B leaves on a connection is gone after DISCARD ALL.
+    /// What B leaves on a connection is gone after the pool's reset.
     fn left_behind(&self) -> Vec<Probe> {
         let tables = self.catalogue.relations.iter().filter(|(id, _)| self.seeded.row(**id, Tenant::B).is_some());
         let Some((table, read)) = tables.filter_map(|(_, table)| Some((table, read_sql(table)?))).next() else {
@@ -206,8 +206,12 @@ impl Attacker<'_> {
             let by_b = request(self.role, &[self.context.b.clone(), vec![create]].concat());
             let mut probe = self.own.probe(&table.name, verb, "F62");
             probe.title = "what one tenant leaves on a connection can be read by the next";
-            probe.state = "own tenant, after DISCARD ALL".to_owned();
-            probe.prepare = [by_b, vec!["DISCARD ALL".to_owned()]].concat();
+            let reset = &self.context.reset;
+            probe.state = match reset.as_slice() {
+                [] => "own tenant, after another on the same connection".to_owned(),
+                statements => format!("own tenant, after {}", statements.join("; ")),
+            };
+            probe.prepare = [by_b, reset.clone()].concat();
             probe.refusals = &["42501", "42P01", "34000"];
             probe.oracle = self.shown(vec![look]);
             all.push(probe);
@@ -229,7 +233,9 @@ impl Attacker<'_> {
             probe.title =
                 "what a function leaves in a temporary table can be read by the next tenant on the connection";
             probe.state = "own tenant, after another on the same connection".to_owned();
-            probe.enter = [self.context.b.clone(), vec![call], self.context.a.clone()].concat();
+            probe.enter.clone_from(&self.context.b);
+            // A refused call leaves nothing behind.
+            probe.attack = [vec![call], self.context.a.clone()].concat().into_iter().map(Attack::Sql).collect();
             let look = "SELECT query_to_xml('SELECT * FROM ' || c.oid::regclass, true, false, '')::text FROM pg_class AS c \
                         WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind = 'r'";
             probe.oracle = self.shown(vec![Look::Query(look.to_owned())]);
