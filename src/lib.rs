@@ -11,6 +11,8 @@
 
 // What is wrong with a file that a user wrote, and how people read numbers.
 pub mod diagnostics;
+#[cfg(test)]
+mod generated;
 mod wording;
 
 // What things mean: pure, no I/O.

@@ -134,10 +134,8 @@ impl Shared {
             self.decide(scenario).await
         })?;
         match report.verdict {
-            Verdict::Pass => Ok(()),
-            Verdict::Fail | Verdict::Inconclusive => {
-                Err(terminal(&assemble(vec![report], Vec::new()), Colour::Off, WIDTH).into())
-            }
+            Verdict::Pass if report.clean => Ok(()),
+            _ => Err(terminal(&assemble(vec![report], Vec::new()), Colour::Off, WIDTH).into()),
         }
     }
 

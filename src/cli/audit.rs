@@ -60,24 +60,29 @@ impl TargetArgs {
 impl Audit {
     pub(super) fn execute(&self) -> Result<Exit, CliError> {
         let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("start the async runtime"))?;
-        let found = runtime.block_on(self.find())?;
+        let (found, clean) = runtime.block_on(self.find())?;
         match self.json {
             true => print_json(&found)?,
             false => print(&text(&found))?,
         }
-        Ok(if found.is_open() { Exit::Fail } else { Exit::Pass })
+        Ok(match (found.is_open(), clean) {
+            (true, _) => Exit::Fail,
+            (false, false) => Exit::Trouble,
+            (false, true) => Exit::Pass,
+        })
     }
 
-    async fn find(&self) -> Result<Found, CliError> {
+    /// What was found, and whether nothing is left of the server that it took.
+    async fn find(&self) -> Result<(Found, bool), CliError> {
         let role = self.app_role.as_deref();
         if let Some(url) = &self.target.database_url {
             let mut connection = hunt::open_read_only(url).await?;
-            return Ok(hunt::audit(&mut connection, role).await?);
+            return Ok((hunt::audit(&mut connection, role).await?, true));
         }
         let (target, server) = (self.target.target()?, self.target.server().await?);
         let found = audit_on(&target, &server, role).await;
-        server.stop().await?;
-        Ok(found?)
+        let clean = super::hunt::stop(&server).await;
+        Ok((found?, clean))
     }
 }
 

@@ -10,6 +10,7 @@ use super::options::MoneyArgs;
 use super::output::{CliError, print, print_json};
 use crate::hunt::{self, Baseline, Config, Finding, HuntReport, HuntVerdict, Options, Status};
 use crate::scenario;
+use crate::stack::Server;
 
 #[derive(Debug, Args)]
 pub(super) struct Hunt {
@@ -48,7 +49,7 @@ impl Hunt {
         let budget = scenario::length(&self.budget).map_err(|why| CliError::Usage(format!("--budget: {why}")))?;
         let assumptions = self.money.assumptions()?;
         let options = Options { assumptions, budget, seed: self.seed, ..Options::default() };
-        let mut report = runtime.block_on(self.hunt(&config, &options))?;
+        let (mut report, clean) = runtime.block_on(self.hunt(&config, &options))?;
         for fingerprint in baseline.apply(&mut report) {
             eprintln!("the baseline accepts {fingerprint}, which is no longer found: take it out");
         }
@@ -64,17 +65,18 @@ impl Hunt {
             false => print(&hunt::terminal(&report, &self.out))?,
         }
         Ok(match report.verdict() {
+            HuntVerdict::Closed if !clean => Exit::Trouble,
             HuntVerdict::Closed => Exit::Pass,
             HuntVerdict::Confirmed => Exit::Fail,
             HuntVerdict::NothingTested => Exit::Inconclusive,
         })
     }
 
-    async fn hunt(&self, config: &Config, options: &Options) -> Result<HuntReport, CliError> {
+    async fn hunt(&self, config: &Config, options: &Options) -> Result<(HuntReport, bool), CliError> {
         let (target, server) = (self.target.target()?, self.target.server().await?);
         let report = hunt::hunt_with(&target, &server, self.app_role.as_deref(), config, options).await;
-        server.stop().await?;
-        Ok(report?)
+        let clean = stop(&server).await;
+        Ok((report?, clean))
     }
 
     fn baseline(&self) -> Result<Baseline, CliError> {
@@ -86,6 +88,15 @@ impl Hunt {
         let Some(path) = &self.config else { return Ok(Config::default()) };
         Config::parse(&read(path)?).map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
     }
+}
+
+/// Stops a throw-away server. Returns whether nothing is left of it; what is, is said, and does not undo what was found.
+pub(super) async fn stop(server: &Server) -> bool {
+    let stopped = server.stop().await;
+    if let Err(left) = &stopped {
+        eprintln!("clean-up: {left}; run `tenant-chaos clean`");
+    }
+    stopped.is_ok()
 }
 
 fn read(path: &Path) -> Result<String, CliError> {

@@ -12,7 +12,7 @@ use crate::scenario::Diagnostics;
 use crate::stack::StackError;
 
 /// Width of the report's table where there is no terminal to ask.
-const DEFAULT_WIDTH: u16 = 100;
+const DEFAULT_WIDTH: u16 = 120;
 
 /// Why a subcommand has no result.
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +67,6 @@ pub(super) fn bad_input(error: InputError) -> CliError {
 
 /// Says on standard error what went wrong and maps it to an exit code.
 pub(super) fn explain(error: CliError) -> Exit {
-    // A reader who has seen enough (`| head`) is no trouble.
-    if let CliError::Io { source, .. } = &error
-        && source.kind() == std::io::ErrorKind::BrokenPipe
-    {
-        return Exit::Pass;
-    }
     let exit = match &error {
         CliError::Input(_) | CliError::Usage(_) | CliError::Journal { .. } | CliError::Report(_) => Exit::BadInput,
         CliError::Hunt(error) if error.is_input() => Exit::BadInput,
@@ -101,10 +95,13 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Writes a result.
+/// Writes a result. A reader who has seen enough (`| head`) is no trouble, and no reason to forget the verdict.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()).map_err(CliError::io("write to standard output"))
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(CliError::io("write to standard output")),
+    }
 }
 
 /// Writes a result as JSON.

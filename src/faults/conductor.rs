@@ -11,9 +11,6 @@ use super::{Fault, Healed, Target, build};
 use crate::observe::UndoRecord;
 use crate::scenario::Scenario;
 
-/// One undo may take this long before it is given up and reported.
-const UNDO_LIMIT: Duration = Duration::from_secs(10);
-
 /// Something that happened to a fault; times count from the start of the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultEvent {
@@ -44,6 +41,8 @@ struct Scheduled {
     from: Duration,
     until: Duration,
     state: State,
+    /// Its injection, and its undo, may take this long.
+    limit: Duration,
     fault: Box<dyn Fault>,
 }
 
@@ -83,16 +82,24 @@ impl Conductor {
     ) -> Result<Self, String> {
         let faults = scenario.faults.iter().map(|spec| {
             let from = target.inject_from + spec.at;
+            let fault = build(spec, seed, &scenario.name, &target)?;
             Ok(Scheduled {
                 index: spec.index,
                 name: spec.action.name(),
                 from,
                 until: from + spec.lasts,
                 state: State::Waiting,
-                fault: build(spec, seed, &scenario.name, &target)?,
+                limit: fault.limit() + scenario.load.timeout,
+                fault,
             })
         });
         Ok(Self { faults: faults.collect::<Result<_, String>>()?, target, events, undone: Vec::new() })
+    }
+
+    /// Once it is told to end, it ends within this: an injection under way, and every undo.
+    pub fn winds_down_within(&self) -> Duration {
+        let longest = self.faults.iter().map(|fault| fault.limit).max().unwrap_or_default();
+        self.faults.iter().map(|fault| fault.limit).sum::<Duration>() + longest
     }
 
     /// Injects and heals on schedule until all faults are done or `cancel` fires, then heals what is left, last first.
@@ -133,9 +140,12 @@ impl Conductor {
     }
 
     async fn inject(&mut self, place: usize) -> Result<(), String> {
-        let Scheduled { index, name, state, fault, .. } = &mut self.faults[place];
+        let Scheduled { index, name, state, fault, limit, .. } = &mut self.faults[place];
         *state = State::Registered;
-        fault.inject().await.map_err(|problem| format!("fault {} ({name}): {problem}", *index + 1))?;
+        let injected = tokio::time::timeout(*limit, fault.inject()).await;
+        injected
+            .unwrap_or_else(|_| Err(format!("was not injected within {limit:?}")))
+            .map_err(|problem| format!("fault {} ({name}): {problem}", *index + 1))?;
         panic_if_told(name);
         let event = FaultEvent::Injected { at: self.target.executor.now(), fault: *index, name };
         // Nobody listens any more only when the run is being torn down.
@@ -144,14 +154,14 @@ impl Conductor {
     }
 
     async fn heal(&mut self, place: usize) {
-        let Scheduled { index, name, state, fault, .. } = &mut self.faults[place];
+        let Scheduled { index, name, state, fault, limit, .. } = &mut self.faults[place];
         *state = State::Done;
         let begun = tokio::time::Instant::now();
         let work = std::panic::AssertUnwindSafe(fault.heal()).catch_unwind();
-        let healed = match tokio::time::timeout(UNDO_LIMIT, work).await {
+        let healed = match tokio::time::timeout(*limit, work).await {
             Ok(Ok(healed)) => healed,
             Ok(Err(panic)) => failed(format!("the undo panicked: {}", panic_message(panic.as_ref()))),
-            Err(_) => failed(format!("the undo did not end within {UNDO_LIMIT:?}")),
+            Err(_) => failed(format!("the undo did not end within {limit:?}")),
         };
         let took_us = begun.elapsed().as_micros() as u64;
         self.undone.push(UndoRecord {

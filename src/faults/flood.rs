@@ -47,11 +47,12 @@ impl Fault for FloodRate {
     fn heal(&mut self) -> BoxFuture<'_, Healed> {
         Box::pin(async move {
             self.cancel.cancel();
-            if let Some(running) = self.running.take() {
+            let problem = match self.running.take() {
                 // Bounded: the pacer stops at once and every request has a deadline.
-                running.finish().await;
-            }
-            Healed { touched: self.sent.load(Ordering::Relaxed), unit: "extra requests", problem: None }
+                Some(running) => running.finish().await.err(),
+                None => None,
+            };
+            Healed { touched: self.sent.load(Ordering::Relaxed), unit: "extra requests", problem }
         })
     }
 }

@@ -74,6 +74,12 @@ pub trait Fault: Send {
 
     /// Undoes it and verifies that it is undone. May be called without [`Self::inject`] and more than once.
     fn heal(&mut self) -> BoxFuture<'_, Healed>;
+
+    /// How long its injection, or its undo, may take before it is given up and reported. The deadline of a request comes
+    /// on top, since some undos wait for requests under way.
+    fn limit(&self) -> Duration {
+        Duration::from_secs(30)
+    }
 }
 
 /// The fault of a scenario, not yet injected.
@@ -120,14 +126,14 @@ pub fn build(spec: &FaultSpec, seed: u64, scenario: &str, target: &Target) -> Re
 pub fn undo_of(action: &FaultAction) -> &'static str {
     match action {
         FaultAction::ContextDrop { .. } => "the hook is taken out of the tenant runtime; checked that none is left",
-        FaultAction::PoolHold { .. } => "the held connections go back to the pool; checked that the pool has them",
+        FaultAction::PoolHold { .. } => "the held connections go back to the pool",
         FaultAction::PoolIdleInTransaction { .. } => "the transactions are rolled back, their connections go back",
         FaultAction::PoolLeak => "the connections that were kept go back to the pool",
         FaultAction::PoolStorm { .. } => "the connectors are stopped and their connections closed",
         FaultAction::PoolerRestart { .. } => "the pooler is started again if it is down; checked that it answers",
         FaultAction::FloodRate { .. } => "the flood's arrivals stop; requests under way end or reach their deadline",
-        FaultAction::FloodHeavy { .. } => "the heavy queries' tasks are stopped and their statements cancelled",
-        FaultAction::FloodLock { .. } => "the lock is released and its connection closed",
+        FaultAction::FloodHeavy { .. } => "the heavy queries' tasks are stopped and their connections closed",
+        FaultAction::FloodLock { .. } => "the lock's connection is closed, which releases it",
         FaultAction::Server(fault) => undo_of_server_fault(*fault),
         FaultAction::Operator(OperatorFault::GrantBypassrls) => {
             "the attribute is taken from the role and its connections are opened anew; checked that the catalogue is as before"
@@ -142,8 +148,8 @@ fn undo_of_server_fault(fault: ServerFault) -> &'static str {
         ServerFault::Terminate { .. } => "the strokes stop; the application has replaced what it lost",
         ServerFault::CheckpointStorm { .. } => "the checkpoints stop",
         ServerFault::LongTransaction => "its transaction ends; checked that a vacuum removes every dead row",
-        ServerFault::Kill => "the server is started again, through crash recovery; checked that it takes writes",
-        ServerFault::Pause => "every process goes on; checked that the server takes writes",
+        ServerFault::Kill => "the server is started again, through crash recovery; checked that it is in no recovery",
+        ServerFault::Pause => "every process goes on; checked that the server answers",
         ServerFault::CutNetwork => "the container joins its network again; checked that the server takes writes",
         ServerFault::FillDisk => "the ballast is removed; checked that it is gone",
         ServerFault::ShrinkConnections { .. } => {
@@ -152,7 +158,7 @@ fn undo_of_server_fault(fault: ServerFault) -> &'static str {
         ServerFault::ReplicaLag { .. } => "the delay is reset; checked that the replica has none",
         ServerFault::ReplicaCut => "the replica is told its primary again; checked that it streams, or was promoted",
         ServerFault::Failover => {
-            "the old primary stays dead and goes with its folder; checked that the new one takes writes"
+            "the old primary stays dead and goes with its scenario; checked that the new one takes writes"
         }
     }
 }

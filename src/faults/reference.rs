@@ -82,8 +82,8 @@ fn result(scenario: &Scenario) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generated::assert_committed;
 
-    const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/faults.md");
     const CATALOGUE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
 
     fn catalogue() -> Vec<Scenario> {
@@ -93,15 +93,7 @@ mod tests {
     /// The committed reference is the one that code and catalogue give; `UPDATE_DOCS=1` writes it anew.
     #[test]
     fn the_committed_reference_is_not_stale() {
-        let reference = reference(&catalogue()).unwrap();
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(COMMITTED, &reference).unwrap();
-        }
-        let committed = std::fs::read_to_string(COMMITTED).unwrap_or_default();
-        assert!(
-            committed == reference,
-            "docs/faults.md is stale: run `UPDATE_DOCS=1 cargo test --lib faults::reference`"
-        );
+        assert_committed("docs/faults.md", &reference(&catalogue()).unwrap(), "UPDATE_DOCS");
     }
 
     /// The catalogue has at least 30 scenarios, and every family of faults is shown in it; every fault of the operator and

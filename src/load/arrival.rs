@@ -78,8 +78,9 @@ impl Iterator for Arrivals {
 
     fn next(&mut self) -> Option<Arrival> {
         let uniform: f64 = self.rng.random();
-        // Exponential gap; 1 - u is never 0.
-        self.next += Duration::from_secs_f64(-(1.0 - uniform).ln() / self.rate_per_s);
+        // Exponential gap; 1 - u is never 0. At a rate of next to nothing the gap is longer than any duration.
+        let gap = Duration::try_from_secs_f64(-(1.0 - uniform).ln() / self.rate_per_s).unwrap_or(Duration::MAX);
+        self.next = self.next.saturating_add(gap);
         let tenant = match &self.tenants {
             Source::Mix(mix) => mix.draw(&mut self.rng),
             Source::One(tenant) => *tenant,
@@ -125,6 +126,14 @@ mod tests {
         assert_eq!(hash(7, "a"), hash(7, "a"));
         assert_ne!(hash(7, "a"), hash(8, "a"));
         assert_ne!(hash(7, "a"), hash(7, "b"));
+    }
+
+    /// At a rate of nothing, or of next to nothing, nobody comes.
+    #[test]
+    fn no_rate_means_no_arrival() {
+        for rate in [0.0, f64::MIN_POSITIVE] {
+            assert_eq!(Arrivals { rate_per_s: rate, ..arrivals(1, "rate") }.next(), None, "{rate}");
+        }
     }
 
     /// Arrivals are ordered, end in time and come at the wanted rate within five standard errors.

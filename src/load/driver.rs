@@ -65,12 +65,17 @@ impl Load {
     }
 
     /// Waits until the schedule has ended and every request under way has ended, too.
-    pub async fn finish(mut self) {
+    ///
+    /// # Errors
+    /// The first of its tasks that panicked: the request that it had is counted nowhere.
+    pub async fn finish(mut self) -> Result<(), String> {
+        let mut finished = Ok(());
         while let Some(joined) = self.tasks.join_next().await {
             if let Err(error) = joined {
-                tracing::error!(%error, "a load task failed");
+                finished = finished.and(Err(format!("a task of the load failed: {error}")));
             }
         }
+        finished
     }
 }
 

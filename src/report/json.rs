@@ -22,21 +22,13 @@ pub fn json_schema() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::generated::assert_committed;
     use crate::report::sample;
-
-    const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/report.schema.json");
 
     /// The committed schema is the one that the types give; `UPDATE_SCHEMAS=1` writes it anew.
     #[test]
     fn the_committed_schema_is_not_stale() {
-        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
-            std::fs::write(COMMITTED, json_schema()).unwrap();
-        }
-        let committed = std::fs::read_to_string(COMMITTED).unwrap_or_default();
-        assert!(
-            committed == json_schema(),
-            "docs/schemas/report.schema.json is stale: run `UPDATE_SCHEMAS=1 cargo test --lib report::json`"
-        );
+        assert_committed("docs/schemas/report.schema.json", &json_schema(), "UPDATE_SCHEMAS");
     }
 
     /// Every sample is valid under the schema, and a report with a field of the wrong type is not.

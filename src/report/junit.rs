@@ -79,7 +79,16 @@ fn case(scenario: &ScenarioReport) -> TestCase {
 
 fn status(scenario: &ScenarioReport) -> TestCaseStatus {
     if scenario.verdict == Verdict::Pass {
-        return TestCaseStatus::success();
+        return match scenario.clean {
+            true => TestCaseStatus::success(),
+            false => {
+                let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+                status
+                    .set_type("harness")
+                    .set_message("passed, and something was not undone: run `tenant-chaos clean`");
+                status
+            }
+        };
     }
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
     let first = scenario.reasons.first().map_or_else(|| words::scenario_verdict(scenario), Clone::clone);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 
@@ -10,6 +11,9 @@ use super::options::{RunError, RunOptions};
 use super::session::{Session, run_scenario};
 use crate::report::{RunReport, ScenarioReport, Trouble, Unjudged, assemble_all};
 use crate::scenario::{Scenario, ServerUse};
+
+/// After an interruption a server that is starting is awaited this long, to be stopped.
+const START_LIMIT: Duration = Duration::from_secs(90);
 
 /// Runs every scenario and assembles the report. A scenario that the harness cannot run becomes a trouble of the report,
 /// one that asks for what the provider does not have is named as one for another provider; the others still run. After
@@ -59,9 +63,13 @@ async fn run_in_one_session(
     options: &RunOptions,
 ) -> Ran {
     let names = || shared.iter().chain(&alone).map(|scenario| scenario.name.clone()).collect::<Vec<_>>();
+    let mut starting = std::pin::pin!(Session::start(options.clone(), version));
     let started = tokio::select! {
-        started = Session::start(options.clone(), version) => started,
-        () = options.cancel.cancelled() => return Ran::without(Unjudged { not_run: names(), ..Unjudged::default() }),
+        started = &mut starting => started,
+        () = options.cancel.cancelled() => {
+            let troubles = stop_what_was_starting(starting).await.err().into_iter().collect();
+            return Ran::without(Unjudged { not_run: names(), troubles, ..Unjudged::default() });
+        }
     };
     let session = match started {
         Ok(session) => session,
@@ -78,6 +86,20 @@ async fn run_in_one_session(
         ran.unjudged.troubles.push(trouble("clean-up", &error));
     }
     ran
+}
+
+/// Nobody knows yet of a server that is half started; so it is started to its end, and stopped.
+async fn stop_what_was_starting(starting: impl Future<Output = Result<Session, RunError>>) -> Result<(), Trouble> {
+    let stopped = match tokio::time::timeout(START_LIMIT, starting).await {
+        Ok(Ok(session)) => session.stop().await,
+        // It has cleaned up after itself.
+        Ok(Err(_)) => Ok(()),
+        Err(_) => {
+            let message = format!("the server was still starting after {START_LIMIT:?}; run `tenant-chaos clean`");
+            return Err(Trouble { scenario: "clean-up".to_owned(), message });
+        }
+    };
+    stopped.map_err(|error| trouble("clean-up", &error))
 }
 
 impl Ran {

@@ -79,9 +79,6 @@ pub enum RunError {
         /// The system's word.
         source: std::io::Error,
     },
-    /// The comparison of the ledger failed.
-    #[error("cannot compare the ledger with the database: {0}")]
-    Verify(#[source] sqlx::Error),
     /// A bug in the harness.
     #[error("the harness panicked: {0}; please report this")]
     Panic(String),

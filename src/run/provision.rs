@@ -54,7 +54,9 @@ pub(super) async fn provision(
         (Ok((tenancy, connect, proxy)), pooler) => Ok(Provisioned { tenancy, connect, admin, proxy, pooler }),
         (Err(error), None) => Err(error),
         (Err(error), Some(pooler)) => {
-            pooler.stop().await?;
+            if let Err(left) = pooler.stop().await {
+                tracing::warn!(%left, "clean-up");
+            }
             Err(error)
         }
     }

@@ -26,8 +26,10 @@ use crate::tenancy::Directory;
 
 /// Beyond its own deadline a request gets this long to be recorded.
 const GRACE: Duration = Duration::from_secs(1);
-/// The end of load and faults is awaited this long beyond the deadline of a request.
+/// The end of the load is awaited this long beyond the deadline of a request.
 const WIND_DOWN_LIMIT: Duration = Duration::from_secs(15);
+/// The ledger must be compared within this; a server that was left paused or gone answers never.
+const VERIFY_LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs a scenario in its own database and writes its journal. The database is the caller's to discard.
 pub(super) async fn run_in_database(
@@ -90,18 +92,19 @@ async fn run_provisioned(
     }));
     let directory = Arc::new(Directory::of(roster));
     let rows = scenario.fleet.rows_per_tenant;
+    // Before the clock starts: what it takes would make the first arrivals late.
+    let check = match tenancy_watches(scenario) {
+        true => {
+            let check = CatalogueCheck::start(admin.clone(), connect.get_username()).await;
+            Some(check.map_err(|error| RunError::Prepare(error.into()))?)
+        }
+        false => None,
+    };
     let executor = Executor::new(tenancy, directory, recorder, Instant::now(), scenario.load.timeout, rows);
     let executor = Arc::new(executor.retrying(scenario.load.retries));
     let inject_from = scenario.phases.baseline;
     let (send_alert, catalogue_alerts) = mpsc::unbounded_channel();
-    let check = match tenancy_watches(scenario) {
-        true => {
-            let check = CatalogueCheck::start(admin.clone(), connect.get_username()).await;
-            let check = check.map_err(|error| RunError::Prepare(error.into()))?;
-            Some(AbortOnDropHandle::new(tokio::spawn(check.watch(executor.clone(), send_alert))))
-        }
-        false => None,
-    };
+    let check = check.map(|check| AbortOnDropHandle::new(tokio::spawn(check.watch(executor.clone(), send_alert))));
     let target = Target {
         executor: executor.clone(),
         plan: plan.clone(),
@@ -114,8 +117,11 @@ async fn run_provisioned(
     };
 
     let stop = options.cancel.child_token();
+    // Whatever ends this function early, a panic too, ends load and faults.
+    let _stopped = stop.clone().drop_guard();
     let (send_fault, faults) = mpsc::unbounded_channel();
     let conductor = Conductor::new(scenario, seed, target, send_fault).map_err(RunError::Fault)?;
+    let undone_within = conductor.winds_down_within();
     let conductor = tokio::spawn(conduct(conductor, stop.clone()));
     let load = Load::start(&plan, &executor, &stop);
 
@@ -133,16 +139,13 @@ async fn run_provisioned(
     if followed.is_err() {
         stop.cancel();
     }
-    let wind_down = scenario.load.timeout + WIND_DOWN_LIMIT;
-    let (undo, conducted) = wind_down_faults(conductor, wind_down).await;
-    if tokio::time::timeout(wind_down, load.finish()).await.is_err() {
-        tracing::warn!("requests were still under way {wind_down:?} after the load had ended; they were cut off");
-    }
+    let (undo, conducted) = wind_down_faults(conductor, undone_within).await;
+    let loaded = wind_down_load(load, scenario.load.timeout + WIND_DOWN_LIMIT).await;
     let mut end = followed?;
     drop(check);
     live.write_fault_events()?;
     live.last_look_at_the_monitor()?;
-    if let Err(problem) = conducted {
+    if let Err(problem) = conducted.and(loaded) {
         end = EndReason::Trouble(problem);
     }
     let (name, phase, lasts) = (scenario.name.clone(), Phase::Verify, Duration::ZERO);
@@ -174,13 +177,22 @@ async fn wind_down_faults(conductor: tokio::task::JoinHandle<Conducted>, limit: 
     (vec![undo], Err(problem))
 }
 
-/// Writes what is left: the last slices, per-tenant counts, the ledger and the footer.
+/// Requests that vanish are counted nowhere, so a run that lost some has not shown what it was to show.
+async fn wind_down_load(load: Load, limit: Duration) -> Result<(), String> {
+    match tokio::time::timeout(limit, load.finish()).await {
+        Ok(finished) => finished,
+        Err(_) => Err(format!("requests were still under way {limit:?} after the load had ended; they were cut off")),
+    }
+}
+
+/// Writes what is left: the last slices, per-tenant counts, the ledger and the footer. Whatever is wrong with the ledger,
+/// what was seen before stays: the journal gets its last line, and the run counts as one that did not complete.
 async fn close(
     scenario: &Scenario,
     executor: &Executor,
     admin: &sqlx::postgres::PgConnectOptions,
     mut journal: JournalWriter,
-    end: EndReason,
+    mut end: EndReason,
     undo: Vec<UndoRecord>,
 ) -> Result<(), RunError> {
     let recorder = executor.recorder();
@@ -194,9 +206,18 @@ async fn close(
     journal.append(&Event::PhaseStarted { at_us: micros(from), phase: Phase::Verify })?;
     let acknowledged = executor.ledger().take();
     let not_kept = executor.ledger().not_kept();
-    let ledger =
-        compare_ledger(admin, &acknowledged, not_kept, executor.directory()).await.map_err(RunError::Verify)?;
-    journal.append(&Event::Ledger(ledger))?;
+    let compared = compare_ledger(admin, &acknowledged, not_kept, executor.directory());
+    let problem = match tokio::time::timeout(VERIFY_LIMIT, compared).await {
+        Ok(Ok(ledger)) => {
+            journal.append(&Event::Ledger(ledger))?;
+            None
+        }
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("no answer within {VERIFY_LIMIT:?}")),
+    };
+    if let Some(problem) = problem {
+        end = EndReason::Trouble(format!("acknowledged writes cannot be compared with the database: {problem}"));
+    }
     journal.append(&Event::PhaseEnded { at_us: micros(executor.now()), phase: Phase::Verify })?;
     let (leaks_seen, leaked_tenants, receiving_tenants) = recorder.leak_totals();
     let at_us = micros(executor.now());

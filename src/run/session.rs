@@ -1,13 +1,14 @@
 //! A session: one server, on which any number of scenarios run, each in a clone of its fleet's template.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::options::{RunError, RunOptions};
 use super::progress::ProgressEvent;
 use super::scenario_run::run_in_database;
 use crate::observe::{UndoRecord, read_journal};
+use crate::oracle::Verdict;
 use crate::report::{ScenarioReport, judge_journal};
 use crate::scenario::{Pooler, PoolerSpec, Scenario};
 use crate::stack::{Needs, ProviderChoice, SeedProgress, Server};
@@ -26,7 +27,7 @@ enum JournalFolder {
 }
 
 impl JournalFolder {
-    fn path(&self) -> &std::path::Path {
+    fn path(&self) -> &Path {
         match self {
             JournalFolder::Kept(path) => path,
             JournalFolder::Temporary(folder) => folder.path(),
@@ -86,10 +87,15 @@ impl Session {
         let show = move |SeedProgress { done, total }| reporter.event(&ProgressEvent::Seeding { done, total });
         let database = self.server.clone_of_fleet(&scenario.fleet, &scenario.name, &show).await?;
         let journal = self.journals.path().join(format!("{}.jsonl", scenario.name));
+        // An earlier run's journal must not be taken for this one's, however early this one ends.
+        remove_if_there(&journal)?;
         let ran = run_in_database(&self.server, &database, scenario, &self.options, &journal).await;
         let discarding = Instant::now();
         let discarded = self.server.drop_database(&database).await;
-        let undone = ran?;
+        let undone = match ran {
+            Ok(undone) => undone,
+            Err(error) => return self.judge_what_there_is(&journal, error),
+        };
         let mut report = judge_journal(&read_journal(&journal)?, &self.options.assumptions)?;
         let problem = discarded.err().map(|error| error.to_string());
         report.clean &= problem.is_none() && undone.iter().all(|record| record.problem.is_none());
@@ -98,6 +104,20 @@ impl Session {
         report.undo.push(UndoRecord { what: "database".into(), took_us, problem });
         report.took_us = begun.elapsed().as_micros() as u64;
         Ok(report)
+    }
+
+    /// A run that broke off may have seen enough to fail; that is not lost. Otherwise the trouble is the result.
+    fn judge_what_there_is(&self, journal: &Path, error: RunError) -> Result<ScenarioReport, RunError> {
+        let judged =
+            read_journal(journal).ok().and_then(|events| judge_journal(&events, &self.options.assumptions).ok());
+        match judged {
+            Some(mut report) if report.verdict == Verdict::Fail => {
+                report.undo.push(UndoRecord { what: "run".into(), took_us: 0, problem: Some(error.to_string()) });
+                report.clean = false;
+                Ok(report)
+            }
+            _ => Err(error),
+        }
     }
 
     /// Stops the server and verifies that nothing of it is left. A second call does nothing.
@@ -135,6 +155,22 @@ pub async fn run_scenario(scenario: &Scenario, mut options: RunOptions) -> Resul
     options.stack.needs = Needs::of(&scenario.stack);
     let session = Session::start(options, scenario.stack.postgres.as_deref()).await?;
     let report = session.run(scenario).await;
-    session.stop().await?;
-    report
+    let begun = Instant::now();
+    let Err(left) = session.stop().await else { return report };
+    // What is left behind does not undo what was found.
+    report.map(|mut report| {
+        let (took_us, problem) = (begun.elapsed().as_micros() as u64, Some(left.to_string()));
+        report.undo.push(UndoRecord { what: "server".into(), took_us, problem });
+        report.clean = false;
+        report
+    })
+}
+
+fn remove_if_there(file: &Path) -> Result<(), RunError> {
+    match std::fs::remove_file(file) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(RunError::Io { what: format!("cannot replace {}", file.display()), source })
+        }
+        _ => Ok(()),
+    }
 }

@@ -163,21 +163,13 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::generated::assert_committed;
     use crate::scenario::parse;
-
-    const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/scenario-format.md");
 
     /// The committed reference is the one that the code gives; `UPDATE_DOCS=1` writes it anew.
     #[test]
     fn the_committed_reference_is_not_stale() {
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(COMMITTED, reference()).unwrap();
-        }
-        let committed = std::fs::read_to_string(COMMITTED).unwrap_or_default();
-        assert!(
-            committed == reference(),
-            "docs/scenario-format.md is stale: run `UPDATE_DOCS=1 cargo test --lib scenario::reference`"
-        );
+        assert_committed("docs/scenario-format.md", &reference(), "UPDATE_DOCS");
     }
 
     /// Every key of every table and every word stands in the reference, and no marker is left over.

@@ -18,6 +18,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
+    use crate::generated::assert_committed;
     use crate::scenario::load;
 
     const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/scenario.schema.json");
@@ -35,14 +36,7 @@ mod tests {
     /// The committed schema is the one that the types give; `UPDATE_SCHEMAS=1` writes it anew.
     #[test]
     fn the_committed_schema_is_not_stale() {
-        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
-            std::fs::write(COMMITTED, json_schema()).unwrap();
-        }
-        let committed = std::fs::read_to_string(COMMITTED).unwrap_or_default();
-        assert!(
-            committed == json_schema(),
-            "docs/schemas/scenario.schema.json is stale: run `UPDATE_SCHEMAS=1 cargo test --lib scenario::schema`"
-        );
+        assert_committed("docs/schemas/scenario.schema.json", &json_schema(), "UPDATE_SCHEMAS");
     }
 
     /// Every file of the catalogue is valid under the schema, and names it by a path that leads there.

@@ -73,6 +73,8 @@ impl Databases {
         progress: &(dyn Fn(SeedProgress) + Send + Sync),
     ) -> Result<String, StackError> {
         let name = format!("{PREFIX}{}_t_{}", self.run, key(fleet, &self.server_version));
+        // What an attempt that failed or was cancelled has left.
+        self.drop(&name).await?;
         self.create(&name, None, None).await?;
         let options = self.admin.clone().database(&name);
         let mut admin = connect(&options, "connect to the template").await?;

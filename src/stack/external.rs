@@ -2,7 +2,7 @@
 //! nothing at all unless the target carries the harness's marker.
 //!
 //! The marker is a comment on the database that the URL names. A run holds an advisory lock there for as long as it
-//! lives, so that a run whose lock can be had is an orphan, to be swept.
+//! lives, so that a run whose lock nobody holds is an orphan, to be swept.
 
 use std::str::FromStr;
 
@@ -64,12 +64,17 @@ pub(super) async fn sweep(url: &str) -> Result<Vec<String>, StackError> {
     let mut removed = Vec::new();
     for run in comments.iter().filter_map(|comment| comment.strip_prefix(COMMENT)) {
         let plain = run.chars().all(|c| c.is_ascii_alphanumeric());
-        let orphan: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1, hashtext($2))")
-            .bind(LOCK_CLASS)
-            .bind(run)
-            .fetch_one(&mut connection)
-            .await
-            .map_err(StackError::database("ask for an earlier run's lock"))?;
+        // The lock cannot just be tried: it belongs to the database that its run was given, and databases and roles of
+        // all runs on the server are listed here.
+        let orphan: bool = sqlx::query_scalar(
+            "SELECT NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 \
+             AND classid::bigint = $1 AND objid::bigint = (hashtext($2)::bigint & 4294967295))",
+        )
+        .bind(i64::from(LOCK_CLASS))
+        .bind(run)
+        .fetch_one(&mut connection)
+        .await
+        .map_err(StackError::database("look for an earlier run's lock"))?;
         if plain && orphan {
             drop_of_run(&mut connection, run).await?;
             removed.push(format!("databases and roles of run {run}"));

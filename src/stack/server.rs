@@ -8,7 +8,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
 
 use super::control::Control;
-use super::databases::{Databases, connect};
+use super::databases::{Databases, connect, drop_of_run};
 use super::error::StackError;
 use super::fleet::SeedProgress;
 use super::options::{Needs, StackOptions};
@@ -58,13 +58,13 @@ impl Server {
                 match server.make_volume().await {
                     Ok(()) => Ok(server),
                     Err(error) => {
-                        server.stop().await?;
+                        warn_of_what_is_left(server.stop().await);
                         Err(error)
                     }
                 }
             }
             Err(error) => {
-                provided.stop().await?;
+                warn_of_what_is_left(provided.stop().await);
                 Err(error)
             }
         }
@@ -225,6 +225,13 @@ impl Server {
     }
 }
 
+/// On the way out with an error that says more.
+fn warn_of_what_is_left(stopped: Result<(), StackError>) {
+    if let Err(left) = stopped {
+        tracing::warn!(%left, "clean-up");
+    }
+}
+
 async fn prepare(
     admin: &PgConnectOptions,
     run: &str,
@@ -239,7 +246,13 @@ async fn prepare(
     if let Some(wanted) = postgres.filter(|wanted| version.split('.').next() != Some(wanted)) {
         return Err(StackError::Provider(format!("PostgreSQL {wanted} is wanted, and the server is {version}")));
     }
-    let roles = Roles::create(&mut connection, run).await?;
+    let roles = match Roles::create(&mut connection, run).await {
+        Ok(roles) => roles,
+        Err(error) => {
+            warn_of_what_is_left(drop_of_run(&mut connection, run).await);
+            return Err(error);
+        }
+    };
     let databases = Databases::new(admin.clone(), connection, roles, run.to_owned(), version.clone());
     Ok((databases, version))
 }

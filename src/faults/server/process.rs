@@ -3,6 +3,7 @@
 use futures_util::future::BoxFuture;
 use sqlx::postgres::PgConnectOptions;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{application_connections, ask, tell};
 use crate::faults::{Fault, Healed, Target};
@@ -118,5 +119,10 @@ impl Fault for ProcessFault {
             };
             Healed { touched: self.touched, unit, problem }
         })
+    }
+
+    /// A server may be started twice.
+    fn limit(&self) -> Duration {
+        Duration::from_secs(150)
     }
 }

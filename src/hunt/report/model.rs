@@ -226,19 +226,13 @@ fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/");
+    use crate::generated::assert_committed;
 
     /// The committed schemas are those that the types give; `UPDATE_SCHEMAS=1` writes them anew.
     #[test]
     fn the_committed_schemas_are_not_stale() {
         for (name, text) in [("hunt.schema.json", json_schema()), ("hunt-config.schema.json", config_schema())] {
-            let path = format!("{FOLDER}{name}");
-            if std::env::var_os("UPDATE_SCHEMAS").is_some() {
-                std::fs::write(&path, &text).unwrap();
-            }
-            let committed = std::fs::read_to_string(&path).unwrap_or_default();
-            assert!(committed == text, "{path} is stale: run `UPDATE_SCHEMAS=1 cargo test --lib hunt::report`");
+            assert_committed(&format!("docs/schemas/{name}"), &text, "UPDATE_SCHEMAS");
         }
     }
 }

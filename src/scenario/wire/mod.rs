@@ -5,11 +5,13 @@
 //! JSON Schema and its part of the reference, defaults included, so none of the four can drift from the others.
 //! Nothing here decides whether the values make sense together; that is `check`.
 
+mod faults;
 mod scalar;
 mod sections;
 mod stated;
 mod table;
 
+pub(super) use faults::*;
 pub(super) use scalar::{Length, OneOf, Slug, Whole};
 pub(super) use sections::*;
 pub(super) use stated::Stated;

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use sqlx::postgres::PgConnectOptions;
 
 use super::binaries::Binaries;
-use super::lease::{Lease, PREFIX};
+use super::lease::{self, Lease, PREFIX};
 use super::member::{Home, Member, STOP_LIMIT};
 use super::process::{self, RunAs};
 use super::{replica, volume};
@@ -174,7 +174,7 @@ pub(super) fn remove(folder: &Path) -> Result<(), StackError> {
         return Err(StackError::Left { what, why: "they do not end".into() });
     }
     volume::unmount(folder);
-    match std::fs::remove_dir_all(folder) {
+    match lease::remove_but_lease(folder).and_then(|()| std::fs::remove_dir_all(folder)) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(StackError::Left { what: folder.display().to_string(), why: error.to_string() }),

@@ -19,13 +19,13 @@ pub(super) use binaries::Binaries;
 pub(super) use cluster::Cluster;
 pub(super) use pgbouncer::PgBouncer;
 
-use lease::{Owner, PREFIX};
+use lease::Owner;
 use process::RunAs;
 
 use super::error::StackError;
 use super::options::StackOptions;
 
-/// A folder without a lease is left alone for this long: its owner may be about to take it.
+/// An empty folder without a lease is left alone for this long: its owner may be about to take it.
 const YOUNG: Duration = Duration::from_secs(10);
 
 /// The wanted server binaries: those of the machine, else those that were fetched before, else fetched now.
@@ -76,7 +76,7 @@ pub(super) fn sweep(which: Sweep) -> Result<Vec<String>, StackError> {
     let dropped = RunAs::instead_of_root().ok().flatten().map(|run_as| run_as.uid);
     let (mut removed, mut trouble) = (Vec::new(), None);
     let entries = std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
+    for entry in entries.filter(|entry| entry.file_name().to_str().is_some_and(lease::is_named_like_ours)) {
         let ours =
             entry.metadata().is_ok_and(|meta| meta.is_dir() && (meta.uid() == own || Some(meta.uid()) == dropped));
         let folder = entry.path();
