@@ -276,7 +276,9 @@ impl<'a> Hunter<'a> {
             _ => script(&finding, &probe, &with, word),
         };
         let same = audited.iter().find(|other| other.object == finding.object && other.severity == finding.severity);
-        let rule = same.map(|same| same.fix.clone());
+        // A tenant by default is the role's or the database's, whatever table shows it.
+        let of_mode = audited.iter().find(|other| finding.mode == "F60" && other.mode == "F60");
+        let rule = same.or(of_mode).map(|same| same.fix.clone());
         let of_object = self.working.get(&probe.object).cloned().unwrap_or_default();
         let controls = twin.into_iter().chain(of_object).collect();
         Found { finding, probe, controls, rule }

@@ -101,7 +101,7 @@ pub(in crate::hunt) struct Function {
     /// Whether temporary objects come first or nothing is said about where names are looked for.
     pub(in crate::hunt) open_search_path: bool,
     pub(in crate::hunt) schema: String,
-    /// Tables that its text names.
+    /// Tables that its text names, if it has its owner's rights.
     pub(in crate::hunt) reads: Vec<i64>,
     /// The statement that makes it.
     pub(in crate::hunt) definition: String,
@@ -183,7 +183,8 @@ const FUNCTIONS: &str = "
     SELECT p.oid::regprocedure::text, p.oid::regproc::text,
            ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, at) ORDER BY at),
            p.prosrc ~* 'CREATE\\s+(GLOBAL\\s+|LOCAL\\s+)?TEMP' AND p.prosrc !~* 'ON\\s+COMMIT\\s+DROP', p.prosecdef,
-           p.prosrc ~* '\\mexecute\\M', {OPEN_SEARCH_PATH}, n.nspname::text, {READS}, pg_get_functiondef(p.oid)
+           p.prosrc ~* '\\mexecute\\M', {OPEN_SEARCH_PATH}, n.nspname::text,
+           CASE WHEN p.prosecdef THEN {READS} ELSE '{}' END, pg_get_functiondef(p.oid)
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' AND p.prokind = 'f'
       AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)

@@ -1,6 +1,8 @@
 //! Functions with their owner's rights that look for names where A can put something: a view of A's in pg_temp stands in
 //! for a table that the function names, and what the view calls runs as the function's owner.
 
+use std::collections::BTreeSet;
+
 use super::probe::{Attack, Look, Oracle, Probe};
 use super::state::State;
 use crate::hunt::catalogue::roles::quote;
@@ -20,7 +22,11 @@ pub(in crate::hunt) fn definers(catalogue: &Catalogue, seeded: &Seeded, state: &
 }
 
 fn hijack(catalogue: &Catalogue, seeded: &Seeded, state: &State, function: &Function) -> Option<Probe> {
-    let views: Vec<Attack> = function.reads.iter().flat_map(|id| stand_in(catalogue, seeded, *id)).collect();
+    // Of tables of one name in two schemas one can be stood in for.
+    let mut names = BTreeSet::new();
+    let tables = function.reads.iter().filter_map(|id| Some((*id, catalogue.relations.get(id)?)));
+    let tables = tables.filter(|(_, table)| names.insert(unqualified(table)));
+    let views: Vec<Attack> = tables.flat_map(|(id, table)| stand_in(seeded, id, table)).collect();
     if views.is_empty() {
         return None;
     }
@@ -55,8 +61,7 @@ fn steal(catalogue: &Catalogue, seeded: &Seeded) -> String {
 
 /// A view with a table's name and columns and A's row in it. The OFFSET keeps the planner from deciding that the
 /// function need not be asked.
-fn stand_in(catalogue: &Catalogue, seeded: &Seeded, id: i64) -> Vec<Attack> {
-    let Some(table) = catalogue.relations.get(&id) else { return vec![] };
+fn stand_in(seeded: &Seeded, id: i64, table: &Relation) -> [Attack; 2] {
     let row = seeded.row(id, Tenant::A).unwrap_or_default();
     let columns: Vec<String> = table
         .columns
@@ -68,7 +73,7 @@ fn stand_in(catalogue: &Catalogue, seeded: &Seeded, id: i64) -> Vec<Attack> {
         })
         .collect();
     let name = unqualified(table);
-    vec![
+    [
         format!(
             "CREATE TEMP VIEW {name} AS SELECT {} FROM (SELECT pg_temp.hunt_steal() AS asked) AS s WHERE asked OFFSET 0",
             columns.join(", ")

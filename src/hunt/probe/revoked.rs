@@ -7,7 +7,7 @@ use super::attacks::Attacker;
 use super::objects::mixed;
 use super::probe::{ANY_ERROR, Oracle, Probe};
 use crate::hunt::catalogue::Relation;
-use crate::hunt::seeding::{Standing, Tenant, insert_sql, standings};
+use crate::hunt::seeding::{Tenant, insert_sql, standings};
 
 /// An attack by a membership that ended, beside one that holds, which must open what the ended one must not.
 pub(in crate::hunt) fn ended_memberships(attacker: &Attacker<'_>) -> Vec<(Probe, Probe)> {
@@ -30,28 +30,38 @@ pub(in crate::hunt) fn ended_memberships(attacker: &Attacker<'_>) -> Vec<(Probe,
                 if joins == row || joins == other {
                     continue;
                 }
-                let mut make = |value: fn(&Standing) -> &String| {
-                    for (name, cell) in &mut joins {
-                        if let Some((_, standing)) = said.iter().find(|(column, _)| column == name) {
-                            cell.clone_from(value(standing));
-                        }
-                    }
+                for (name, standing) in &said {
+                    put(&mut joins, name, &standing.holds);
+                }
+                let make = |joins: &[(String, String)]| {
                     let mut probe = attacker.own.probe(&table.name, "SELECT by an ended membership", "F25");
                     probe.title = "a membership that ended still shows another tenant's rows";
                     probe.refusals = ANY_ERROR;
                     probe.before = vec![
                         "SET LOCAL session_replication_role = replica".to_owned(),
-                        insert_sql(&table.name, &joins),
+                        insert_sql(&table.name, joins),
                         "SET LOCAL session_replication_role = origin".to_owned(),
                     ];
                     probe.oracle = Oracle::Shown { looks: looks.clone(), foreign: Tenant::B.marks().to_owned() };
                     probe
                 };
-                all.push((make(|standing| &standing.ended), make(|standing| &standing.holds)));
+                let holds = make(&joins);
+                // Each column ends a membership by itself.
+                for (name, standing) in &said {
+                    let mut ended = joins.clone();
+                    put(&mut ended, name, &standing.ended);
+                    all.push((make(&ended), holds.clone()));
+                }
             }
         }
     }
     all
+}
+
+fn put(row: &mut [(String, String)], column: &str, value: &str) {
+    if let Some((_, cell)) = row.iter_mut().find(|(name, _)| name == column) {
+        value.clone_into(cell);
+    }
 }
 
 /// Whether a row is a link and nothing else: one of its unique keys is made of two foreign keys. In another table a row

@@ -6,6 +6,6 @@ mod pattern;
 mod seed;
 mod values;
 
-pub(in crate::hunt) use ended::{Standing, standings};
+pub(in crate::hunt) use ended::standings;
 pub(in crate::hunt) use seed::{Seeded, insert_sql, run, said, seed};
 pub(in crate::hunt) use values::{Tenancy, Tenant, literal, of_type, scalar};
