@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection};
 
-use super::audit::{audit, tenant_columns};
-use super::catalogue::roles::AppRole;
+use super::audit::{audit_applied, tenant_columns};
+use super::catalogue::roles::{self, AppRole};
 use super::catalogue::{Catalogue, Relation};
 use super::error::HuntError;
 use super::finding::{Finding, FixStatus, Status};
 use super::hunter::{Hunter, Known};
 use super::input::{Config, Target, apply};
 use super::login::{as_at_login, login_defaults, role_at_login};
-use super::probe::{context, listen};
+use super::probe::{context, given, listen};
 use super::prove::{Found, Prover, Schema, refresh};
 use super::report::{Coverage, Discovered, HuntReport, bound, price};
 use super::search::{Ground, Searcher};
@@ -103,7 +103,8 @@ pub async fn hunt_with(
     let [probes_end, search_ends, fixes_end] = options.deadlines();
     let applied = apply(target, server).await?;
     let mut connection = connect(server, &applied.database).await?;
-    let audited = audit(&mut connection, app_role.or(config.app_role.as_deref())).await?;
+    let audited = audit_applied(&mut connection, &applied, app_role.or(config.app_role.as_deref())).await?;
+    let server_version = roles::server_version(&mut connection).await?;
     let app = AppRole {
         name: audited.app_role.clone(),
         acts_as: audited.acts_as.clone(),
@@ -127,7 +128,7 @@ pub async fn hunt_with(
     let clone = clone_of(server, &applied.database, "search").await?;
     let fix_clone = clone_of(server, &applied.database, "fix").await?;
 
-    let defaults = login_defaults(&mut connect(server, "postgres").await?, role).await?;
+    let defaults = login_defaults(&mut connect(server, &applied.database).await?, role).await?;
     let at_login = as_at_login(role, &defaults);
     let setup = [setup, at_login.clone()].concat();
 
@@ -165,7 +166,8 @@ pub async fn hunt_with(
         false => listen(server.admin(&clone), &catalogue, &seeded, &context, role).await?,
     };
     let overheard = hunter.overheard(&heard);
-    let Hunter { found, cells, working, notices, .. } = hunter;
+    let Hunter { found, mut cells, working, notices, .. } = hunter;
+    cells.extend(given::untried(&context));
 
     let schema = Schema { catalogue: &catalogue, tenancy: &tenancy, seeded: &seeded, context: &context, app: &app };
     let reads = working.values().flatten().filter(|probe| probe.verb == "SELECT");
@@ -194,6 +196,8 @@ pub async fn hunt_with(
         tenant_table: tenant_table(&catalogue, &tenancy),
         tenant_columns: columns.collect(),
         created_roles: applied.created_roles,
+        server_version: numbered(server_version),
+        live_server_version: applied.live_version.map(numbered),
         control_visible: context.visible.0,
         control_tables: context.visible.1,
     };
@@ -257,6 +261,11 @@ async fn line(server: &Server, database: &str) -> Result<PgConnection, HuntError
     ];
     let options = server.admin(database).options(settings);
     PgConnection::connect_with(&options).await.map_err(HuntError::database("connect to the clone"))
+}
+
+/// A version as people say it.
+fn numbered(version_num: i32) -> String {
+    format!("{}.{}", version_num / 10_000, version_num % 10_000)
 }
 
 /// A copy of a database that nobody is connected to.

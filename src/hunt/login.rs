@@ -3,20 +3,12 @@
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::catalogue::login_settings;
 use super::error::HuntError;
-use super::seeding::literal;
-
-/// Settings with which a role's own sessions begin: name, value. Only those that a schema can have made up, with a dot:
-/// the server's own need rights, or say how it works.
-const LOGIN_DEFAULTS: &str = "SELECT split_part(x, '=', 1) AS name, substr(x, strpos(x, '=') + 1) AS value \
-                              FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole \
-                              CROSS JOIN unnest(s.setconfig) x \
-                              WHERE s.setdatabase = 0 AND split_part(x, '=', 1) LIKE '%.%' AND r.rolname = ";
 
 /// The probes' sessions are the administrator's, so they are told what the role's would begin with.
 pub(super) async fn login_defaults(admin: &mut PgConnection, role: &str) -> Result<Vec<(String, String)>, HuntError> {
-    let query = format!("{LOGIN_DEFAULTS}{}", literal(role));
-    let found = sqlx::query_as(AssertSqlSafe(query)).fetch_all(admin).await;
+    let found = sqlx::query_as(AssertSqlSafe(login_settings::of_role(role))).fetch_all(admin).await;
     found.map_err(HuntError::database("read the role's defaults"))
 }
 
@@ -41,8 +33,8 @@ pub(super) async fn role_at_login(connection: &mut PgConnection, role: &str) -> 
 /// The same for a reproducer, as the role's defaults are when it runs.
 pub(super) fn as_at_login(role: &str, defaults: &[(String, String)]) -> Vec<String> {
     let statement = format!(
-        "DO $hunt$ BEGIN PERFORM set_config(name, value, true) FROM ({LOGIN_DEFAULTS}{}) AS d; END $hunt$",
-        literal(role)
+        "DO $hunt$ BEGIN PERFORM set_config(name, value, true) FROM ({}) AS d; END $hunt$",
+        login_settings::of_role(role)
     );
     defaults.first().map(|_| statement).into_iter().collect()
 }

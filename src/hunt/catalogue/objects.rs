@@ -131,7 +131,8 @@ const HELPERS: &str = "
         SELECT d.refobjid FROM pg_depend d
         WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
         UNION SELECT q.oid FROM f JOIN pg_proc p ON p.oid = f.oid
-        JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~* ('\\m' || q.proname || '\\s*\\(')
+        JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~*
+             ('(^|\\W)' || regexp_replace(q.proname::text, '(\\W)', '\\\\\\1', 'g') || '\"?\\s*\\(')
     )
     SELECT DISTINCT p.oid::regprocedure::text, n.nspname::text, p.provolatile = 'i', {OPEN_SEARCH_PATH}, {READS},
            CASE WHEN p.prokind = 'f' THEN pg_get_functiondef(p.oid) ELSE '' END
@@ -150,7 +151,8 @@ const OPEN_SEARCH_PATH: &str = "
 const READS: &str = "
     ARRAY(SELECT c.oid::int8 FROM pg_class c JOIN pg_namespace m ON m.oid = c.relnamespace
           WHERE c.relkind IN ('r', 'p', 'v', 'm') AND m.nspname !~ '^(pg_|information_schema)'
-          AND p.prosrc ~ ('\\m' || regexp_replace(c.relname, '\\W', '.', 'g') || '\\M'))";
+          AND p.prosrc ~
+              ('(^|\\W)' || regexp_replace(replace(c.relname::text, '\"', '\"\"'), '(\\W)', '\\\\\\1', 'g') || '($|\\W)'))";
 
 /// Rights by default on tables that a role will make in a schema: where none is named, in the one with most tables.
 const NEXT_TABLES: &str = "

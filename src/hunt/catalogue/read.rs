@@ -206,7 +206,8 @@ pub(in crate::hunt) const TEXTS: &str = "
         SELECT d.refobjid FROM pg_depend d
         WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
         UNION SELECT q.oid FROM f JOIN pg_proc p ON p.oid = f.oid
-        JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~* ('\\m' || q.proname || '\\s*\\(')
+        JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~*
+             ('(^|\\W)' || regexp_replace(q.proname::text, '(\\W)', '\\\\\\1', 'g') || '\"?\\s*\\(')
     ), text AS (
         SELECT concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) AS s FROM pg_policy
         UNION ALL SELECT p.prosrc FROM f JOIN pg_proc p ON p.oid = f.oid

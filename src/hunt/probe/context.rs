@@ -3,7 +3,7 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::tenant_roles;
+use super::{given, tenant_roles};
 use crate::hunt::catalogue::roles::{AppRole, quote};
 use crate::hunt::catalogue::{Catalogue, Column, Relation};
 use crate::hunt::error::HuntError;
@@ -27,6 +27,8 @@ pub(in crate::hunt) struct Context {
     pub(in crate::hunt) described: String,
     /// The setting, where there is one.
     pub(in crate::hunt) setting: Option<String>,
+    /// A's text in that setting.
+    pub(in crate::hunt) held: Option<String>,
     /// That setting and A's value in it, where it is a plain value.
     pub(in crate::hunt) plain: Option<(String, String)>,
     pub(in crate::hunt) a: Vec<String>,
@@ -46,12 +48,13 @@ pub(in crate::hunt) struct Context {
 }
 
 impl Context {
-    fn of(described: &str, a: Vec<String>, b: Vec<String>) -> Self {
+    pub(super) fn of(described: &str, a: Vec<String>, b: Vec<String>) -> Self {
         Self {
             described: described.to_owned(),
             setting: None,
+            held: None,
             plain: None,
-            by_role: a.iter().any(|statement| ["ROLE", "AUTHORIZATION"].iter().any(|word| statement.contains(word))),
+            by_role: a.iter().any(|statement| takes_role(statement)),
             a,
             b,
             as_claims: false,
@@ -60,6 +63,12 @@ impl Context {
             reset: vec![],
             visible: (0, 0),
         }
+    }
+
+    /// What makes the session tenant A's, beyond its transactions.
+    pub(in crate::hunt) fn of_session(&self) -> Vec<String> {
+        let pair = self.setting.as_ref().zip(self.held.as_ref());
+        pair.map(|(setting, held)| set(setting, held).replacen("SET LOCAL", "SET", 1)).into_iter().collect()
     }
 
     /// The text of the setting for which policies see this value.
@@ -83,6 +92,7 @@ pub(in crate::hunt) async fn discover(
         };
         let mut context = Context::of("as hunt.toml says", enter(&config.tenants.a), enter(&config.tenants.b));
         context.visible = visible(connection, catalogue, seeded, role, &context.a).await?;
+        given::understand(connection, catalogue, role, &mut context).await?;
         return Ok(context);
     }
     let mut best: Option<Context> = None;
@@ -104,6 +114,7 @@ pub(in crate::hunt) async fn discover(
                     best = Some(Context {
                         described,
                         forged,
+                        held: Some(wrap(catalogue, &of_a, as_claims)),
                         plain: (!as_claims).then(|| (setting.clone(), of_a.clone())),
                         setting: Some(setting.clone()),
                         a,
@@ -166,6 +177,17 @@ async fn by_role(
     }))
 }
 
+/// Whether a statement takes a role, in whatever way it is written.
+fn takes_role(statement: &str) -> bool {
+    let words = statement.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    let words: Vec<String> = words.map(str::to_lowercase).collect();
+    let has = |form: &[&str]| words.windows(form.len()).any(|window| window.iter().eq(form));
+    ["role", "authorization"]
+        .iter()
+        .any(|what| ["local", "session", "set"].iter().any(|before| has(&[before, what])) || has(&["set_config", what]))
+        || has(&["set_config", "session_authorization"])
+}
+
 /// `SET LOCAL` of a setting whose name may have any spelling.
 pub(in crate::hunt) fn set(setting: &str, value: &str) -> String {
     let name: Vec<String> = setting.split('.').map(quote).collect();
@@ -195,7 +217,13 @@ fn claims(catalogue: &Catalogue, value: &str, of_user: &str) -> String {
 }
 
 /// What a client can make of the context that is not a tenant's, and that a policy might believe.
-fn forged(catalogue: &Catalogue, setting: &str, of_a: &str, of_b: &[String], as_claims: bool) -> Vec<Forged> {
+pub(super) fn forged(
+    catalogue: &Catalogue,
+    setting: &str,
+    of_a: &str,
+    of_b: &[String],
+    as_claims: bool,
+) -> Vec<Forged> {
     let injected = format!("{of_a}' OR 'a' = 'a");
     let mut all = vec![("forged: a quote", "F67", vec![set(setting, &wrap(catalogue, &injected, as_claims))], false)];
     if as_claims {

@@ -5,6 +5,7 @@ mod calls;
 pub(in crate::hunt) mod context;
 mod definers;
 mod floor;
+pub(in crate::hunt) mod given;
 mod injection;
 mod keys;
 mod next_table;

@@ -114,8 +114,7 @@ pub(in crate::hunt) fn states(context: &Context, catalogue: &Catalogue, role: &s
         all.push(State::new("after RESET ROLE", "F68").enter([a.clone(), vec!["RESET ROLE".into()]].concat()));
     }
     if let Some(setting) = &context.setting {
-        let of_session: Vec<String> = a.iter().map(|statement| statement.replacen("SET LOCAL", "SET", 1)).collect();
-        let then = |statement: String| [of_session.clone(), vec![statement]].concat();
+        let then = |statement: String| [context.of_session(), vec![statement]].concat();
         let name: Vec<String> = setting.split('.').map(quote).collect();
         all.push(State::new("empty", "F18").enter(vec![set(setting, "")]));
         let held = |value: &str| vec![set(setting, &context.holds(catalogue, value))];
@@ -128,8 +127,7 @@ pub(in crate::hunt) fn states(context: &Context, catalogue: &Catalogue, role: &s
         all.push(State { has_tenant: *has_tenant, ..State::new(name, mode) }.enter(statements.clone()));
     }
     all.extend(flags(context, catalogue));
-    let is_own =
-        |role: &String| context.by_role && a.iter().chain(b).any(|statement| statement.contains(role.as_str()));
+    let is_own = |role: &String| context.by_role && a.iter().chain(b).any(|statement| holds_whole(statement, role));
     for role in catalogue.roles.iter().filter(|role| !is_own(role) && !tenant_roles::is_ours(role)) {
         let enter = [a.clone(), vec![format!("SET LOCAL ROLE {}", quote(role))]].concat();
         let state = State::new(&format!("SET ROLE {role}"), "F06").own();
@@ -173,5 +171,29 @@ pub(in crate::hunt) fn flag_statements(context: &Context, catalogue: &Catalogue)
 /// Whether a statement names a setting, quoted in its parts or whole.
 fn names(statement: &str, setting: &str) -> bool {
     let quoted: Vec<String> = setting.split('.').map(quote).collect();
-    statement.contains(setting) || statement.contains(&quoted.join("."))
+    holds_whole(statement, setting) || statement.contains(&quoted.join("."))
+}
+
+/// Whether a name stands in a statement, and not only as a part of a longer one.
+fn holds_whole(statement: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.' || c == '$';
+    statement.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&statement[..at], &statement[at + name.len()..]);
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name that is the beginning or the middle of another one is not that one.
+    #[test]
+    fn names_are_compared_whole() {
+        let enter = "SELECT set_config('app.org_id', 'x', true)";
+        assert!(names(enter, "app.org_id") && names("SET LOCAL \"app\".\"org_id\" = 'x'", "app.org_id"));
+        assert!(!names(enter, "app.org") && !names(enter, "org_id") && !names(enter, "pp.org_id"));
+        assert!(holds_whole("SET LOCAL ROLE shop_a", "shop_a") && holds_whole("SET LOCAL ROLE \"a b\"", "a b"));
+        assert!(!holds_whole("SET LOCAL ROLE shop_a", "a") && !holds_whole("SET LOCAL ROLE shop_a", "shop"));
+    }
 }

@@ -1,7 +1,7 @@
 //! Findings that no query shows: a notification of another tenant's, and a notice with another tenant's data in it. Plain
 //! psql hears both, so their files listen to psql.
 
-use super::reproducer::{Ingredients, begins, raise};
+use super::reproducer::{Ingredients, begins, head, raise};
 use crate::hunt::catalogue::roles::quote;
 use crate::hunt::finding::Finding;
 use crate::hunt::probe::{Attack, Look, Oracle, Overheard, Probe};
@@ -15,7 +15,7 @@ pub(in crate::hunt) fn overheard_script(
     with: &Ingredients<'_>,
     enter: &[String],
 ) -> String {
-    let message = format!("{} {}: {}", finding.mode, finding.title, finding.object);
+    let message = head(finding, None);
     let marks = [Tenant::A, Tenant::B, Tenant::Shared].map(Tenant::marks).join("|");
     let mut lines = vec![
         format!("-- {message}"),
@@ -67,7 +67,7 @@ pub(in crate::hunt) fn overheard_script(
 /// The file for a notice. It writes the attack into a file of its own and has another psql run that, whose messages it
 /// reads; the other psql connects as this one did, with the password of PGPASSWORD or .pgpass if one is needed.
 pub(in crate::hunt) fn notice_script(finding: &Finding, probe: &Probe, with: &Ingredients<'_>, word: &str) -> String {
-    let message = format!("{} {}: {} ({})", finding.mode, finding.title, finding.object, probe.state);
+    let message = head(finding, Some(&probe.state));
     let mut attack = begins(probe, with);
     attack.push("\\warn hunt-attack".to_owned());
     attack.extend(probe.enter.iter().map(|sql| format!("{sql};")));

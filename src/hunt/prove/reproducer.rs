@@ -3,6 +3,7 @@
 //! A refusal is what isolation looks like, so it passes. Any other error of the attack means that the file no longer
 //! says anything about the schema as it is; it fails then too, and says so, or a regression test would fall silent.
 
+use crate::diagnostics::visible;
 use crate::hunt::catalogue::roles::quote;
 use crate::hunt::catalogue::{Catalogue, Kind};
 use crate::hunt::finding::Finding;
@@ -18,9 +19,15 @@ pub(in crate::hunt) struct Ingredients<'a> {
     pub(in crate::hunt) setup: &'a [String],
 }
 
+/// What the file says of itself. A name with a line break would end the comment, and begin a command of psql's.
+pub(super) fn head(finding: &Finding, state: Option<&str>) -> String {
+    let state = state.map(|state| format!(" ({state})")).unwrap_or_default();
+    visible(&format!("{} {}: {}{state}", finding.mode, finding.title, finding.object)).into_owned()
+}
+
 /// The file's text. `told` is the word of a stranger's in an error message, if that is the leak.
 pub(in crate::hunt) fn script(finding: &Finding, probe: &Probe, with: &Ingredients<'_>, told: Option<&str>) -> String {
-    let message = format!("{} {}: {} ({})", finding.mode, finding.title, finding.object, probe.state);
+    let message = head(finding, Some(&probe.state));
     let mut lines = vec![
         format!("-- {message}"),
         "-- psql -v ON_ERROR_STOP=1 -f THIS_FILE, as superuser on a database with the schema and no rows.".to_owned(),
@@ -182,4 +189,18 @@ fn copy_out(statement: &str, foreign: &str, message: &str) -> String {
 pub(in crate::hunt) fn refresh(catalogue: &Catalogue) -> Vec<String> {
     let views = catalogue.relations.values().filter(|relation| relation.kind == Kind::Materialized);
     views.map(|view| format!("REFRESH MATERIALIZED VIEW {}", view.name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hunt::finding::{Severity, Status};
+
+    /// A name with a line break stays in the comment: what would follow it is a command of psql's.
+    #[test]
+    fn a_name_cannot_run_a_command() {
+        let finding = Finding::new("F15", Severity::Leak, Status::Confirmed, "notes\n\\! touch /tmp/owned", "a title");
+        let head = head(&finding, Some("a\rstate"));
+        assert!(!head.contains(['\n', '\r']) && head.contains("touch"), "{head}");
+    }
 }

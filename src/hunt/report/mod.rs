@@ -5,6 +5,8 @@ mod machine;
 mod model;
 mod price;
 mod render;
+#[cfg(test)]
+mod sample;
 
 pub use grid::grid;
 pub use machine::{junit, sarif};

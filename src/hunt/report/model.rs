@@ -53,6 +53,11 @@ pub struct Discovered {
     pub tenant_columns: BTreeMap<String, Vec<String>>,
     /// Roles that the schema expects and that were created.
     pub created_roles: Vec<String>,
+    /// Version of the throw-away server that the probes ran on.
+    pub server_version: String,
+    /// Version of the existing database's server, whose known holes are reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live_server_version: Option<String>,
     /// Tables of which tenant A saw its own row.
     pub control_visible: usize,
     /// Tables that were tried.
