@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{Connection, PgConnection};
 
 use super::audit::{audit_applied, tenant_columns};
 use super::catalogue::roles::{self, AppRole};
@@ -13,6 +13,7 @@ use super::error::HuntError;
 use super::finding::{Finding, FixStatus, Status};
 use super::hunter::{Hunter, Known, Limits};
 use super::input::{Config, Target, apply};
+use super::login::{as_at_login, login_defaults, role_at_login};
 use super::probe::{Heard, context, given, listen};
 use super::prove::{Found, Prover, Schema, refresh};
 use super::report::{Coverage, Discovered, HuntReport, bound, price};
@@ -142,13 +143,16 @@ pub async fn hunt_with(
             .await
             .map_err(|error| HuntError::Input(format!("cannot run `{statement}`: {}", said(&error))))?;
     }
-    let context = context::discover(&mut connection, &catalogue, &mut seeded, &app, config, prepared_by).await?;
+    let mut context = context::discover(&mut connection, &catalogue, &mut seeded, &app, config, prepared_by).await?;
+    context.reset = config.reset.clone().unwrap_or_else(|| vec!["DISCARD ALL".to_owned()]);
+    context.at_login = role_at_login(&mut connection, role).await?;
     connection.close().await.map_err(HuntError::database("leave the database"))?;
     let clone = clone_of(server, &applied.database, "search").await?;
     let fix_clone = clone_of(server, &applied.database, "fix").await?;
 
-    let defaults = login_defaults(server, &applied.database, role).await?;
-    let setup = [setup, as_at_login(role, &defaults)].concat();
+    let defaults = login_defaults(&mut connect(server, &applied.database).await?, role).await?;
+    let at_login = as_at_login(role, &defaults);
+    let setup = [setup, at_login.clone()].concat();
 
     let known = Known {
         catalogue: &catalogue,
@@ -196,7 +200,7 @@ pub async fn hunt_with(
     let reads = reads.filter(|probe| protected(&probe.object)).take(CONTROL_TABLES).cloned().collect();
     // Where a tenant is pinned, a session without it would show any fix as one.
     let fix_options = limited(&fix_clone).options(defaults.clone());
-    let mut prover = Prover::new(schema, reads, fix_options, &notices).await?;
+    let mut prover = Prover::new(schema, reads, fix_options, at_login, &notices).await?;
     let fixes_end = (options.trials == Trials::Run).then_some(fixes_end);
     let mut findings = prove(&mut prover, found, audited.findings.clone(), &usual_columns, fixes_end).await?;
 
@@ -293,24 +297,6 @@ async fn line(server: &Server, database: &str) -> Result<PgConnection, HuntError
 /// A version as people say it.
 fn numbered(version_num: i32) -> String {
     format!("{}.{}", version_num / 10_000, version_num % 10_000)
-}
-
-/// The probes' sessions are the administrator's, so they are told what the role's would begin with.
-async fn login_defaults(server: &Server, database: &str, role: &str) -> Result<Vec<(String, String)>, HuntError> {
-    let mut admin = connect(server, database).await?;
-    let found = sqlx::query_as(AssertSqlSafe(login_settings::of_role(role))).fetch_all(&mut admin).await;
-    let found = found.map_err(HuntError::database("read the role's defaults"))?;
-    admin.close().await.map_err(HuntError::database("leave the database"))?;
-    Ok(found)
-}
-
-/// The same for a reproducer, as the role's defaults are when it runs.
-fn as_at_login(role: &str, defaults: &[(String, String)]) -> Vec<String> {
-    let statement = format!(
-        "DO $hunt$ BEGIN PERFORM set_config(name, value, true) FROM ({}) AS d; END $hunt$",
-        login_settings::of_role(role)
-    );
-    defaults.first().map(|_| statement).into_iter().collect()
 }
 
 /// A copy of a database that nobody is connected to, with what its sessions begin with.

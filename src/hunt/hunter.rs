@@ -4,25 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use sqlx::PgConnection;
-use sqlx::postgres::PgConnectOptions;
 
 use super::catalogue::{Catalogue, Kind};
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
-use super::pooler::Pooler;
+use super::naming::mode;
 use super::probe::context::Context;
-use super::probe::{self, Attacker, Heard, Notices, OWN, Oracle, Probe, Seen, State, Twins};
-use super::prove::{Found, Ingredients, overheard_script, script};
+use super::probe::{self, Attacker, Notices, OWN, Oracle, Probe, Seen, State, Twins};
+use super::prove::{Found, Ingredients, notice_script, script};
 use super::report::{CUT, Cell, Outcome};
 use super::search::Violation;
 use super::seeding::{Seeded, Tenancy, Tenant, said};
 use super::shown::Shown;
 
 /// Evidence is cut to this many characters.
-const EVIDENCE: usize = 200;
+pub(super) const EVIDENCE: usize = 200;
 
 /// Why silence proves nothing where tenant A sees nothing of its own.
-const UNSEEN: &str = "A does not see its own row";
+pub(super) const UNSEEN: &str = "A does not see its own row";
 
 /// What a hunter knows of the schema.
 pub(super) struct Known<'a> {
@@ -58,7 +57,7 @@ pub(super) struct Hunter<'a> {
     shown: Vec<Shown>,
     /// Controls that worked, by object: what tenant A can do.
     pub(super) working: BTreeMap<String, Vec<Probe>>,
-    role_is_exempt: bool,
+    pub(super) role_is_exempt: bool,
 }
 
 /// Whether the same works on A's own row: without that, silence proves nothing.
@@ -98,6 +97,9 @@ impl<'a> Hunter<'a> {
         for at in 0..catalogue.functions.len() {
             self.calls(at, &own).await?;
         }
+        for probe in probe::next_tables(catalogue, &own).into_iter().chain(probe::definers(catalogue, seeded, &own)) {
+            self.attack(probe, &Control::Works, None).await?;
+        }
         self.twins(probe::objects(catalogue, tenancy, &own, self.known.role)).await?;
         self.attacks(&own).await
     }
@@ -109,10 +111,12 @@ impl<'a> Hunter<'a> {
                 Some(_) if self.is_over() => Control::Fails(CUT.to_owned()),
                 Some(control) => {
                     let works = self.run(control).await?;
-                    match works.evidence() {
+                    let outcome = match works.evidence() {
                         Some(_) => Control::Works,
                         None => Control::Fails(reason(&works, "A cannot do it to its own row either")),
-                    }
+                    };
+                    self.told(control, works);
+                    outcome
                 }
             };
             let working = control.filter(|_| matches!(outcome, Control::Works));
@@ -122,6 +126,17 @@ impl<'a> Hunter<'a> {
             self.attack(attack, &outcome, working).await?;
         }
         Ok(())
+    }
+
+    /// Keeps what a message of the server's told A while it worked on its own row.
+    fn told(&mut self, control: &Probe, works: Seen) {
+        if works.said.is_none() {
+            return;
+        }
+        // That A's own row came back is no leak: only what was said is.
+        let oracle = Oracle::Shown { looks: vec![], foreign: Tenant::B.marks().to_owned() };
+        let probe = Probe { oracle, ..control.clone() };
+        self.leaks(probe, &Seen { rows: vec![], ..works }, None);
     }
 
     /// Reads a relation in every state. Whatever the state: A must see its own row where it should.
@@ -153,6 +168,7 @@ impl<'a> Hunter<'a> {
         }
         let more = probe::copy_out(catalogue, id, &states[0], exempt)
             .into_iter()
+            .chain(probe::floor(catalogue, self.known.tenancy, id, &states[0]))
             .chain(probe::behind_filter(relation, &states[0]))
             .chain(probe::leakproof(catalogue, relation, &states[0]));
         for probe in more {
@@ -210,7 +226,13 @@ impl<'a> Hunter<'a> {
         let visible: BTreeSet<String> = visible.collect();
         let Known { catalogue, seeded, context, role, .. } = self.known;
         let attacker = Attacker { catalogue, seeded, context, own, role, leaking: &leaking, visible: &visible };
-        for probe in attacker.attacks() {
+        for (ended, holds) in probe::ended_memberships(&attacker) {
+            // Where not even a membership that holds opens anything, one that ended says nothing.
+            if self.run(&holds).await?.evidence().is_some() {
+                self.attack(ended, &Control::Works, None).await?;
+            }
+        }
+        for probe in attacker.attacks().into_iter().chain(probe::injections(&attacker)) {
             self.attack(probe, &Control::Works, None).await?;
         }
         self.twins(attacker.twins()).await?;
@@ -239,7 +261,7 @@ impl<'a> Hunter<'a> {
         Ok(())
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         Instant::now() > self.limits.deadline
     }
 
@@ -269,7 +291,7 @@ impl<'a> Hunter<'a> {
     }
 
     /// Keeps the cell of a probe that got through, and a finding unless one has shown as much.
-    fn leaks(&mut self, probe: Probe, seen: &Seen, twin: Option<Probe>) {
+    pub(super) fn leaks(&mut self, probe: Probe, seen: &Seen, twin: Option<Probe>) {
         self.cell(&probe, Outcome::Leaking, None);
         let (mode, ..) = self.named(&probe, seen);
         let known = self.shown.iter().find(|shown| shown.covers(&probe, mode, seen));
@@ -304,13 +326,13 @@ impl<'a> Hunter<'a> {
         self.shown.iter().filter(|_| !function.definer).filter(does).find(|shown| reads(&shown.object))
     }
 
-    fn cell(&mut self, probe: &Probe, outcome: Outcome, reason: Option<String>) {
+    pub(super) fn cell(&mut self, probe: &Probe, outcome: Outcome, reason: Option<String>) {
         let (object, verb, context_state) = (probe.object.clone(), probe.verb.to_owned(), probe.state.clone());
         self.cells.push(Cell { object, verb, context_state, outcome, reason, finding: None });
     }
 
     /// Keeps a cell that nothing was tried for.
-    fn gap(&mut self, object: &str, verb: &str, state: &str, why: &str) {
+    pub(super) fn gap(&mut self, object: &str, verb: &str, state: &str, why: &str) {
         let (object, verb, context_state) = (object.to_owned(), verb.to_owned(), state.to_owned());
         let (outcome, reason) = (Outcome::NotTested, Some(why.to_owned()));
         self.cells.push(Cell { object, verb, context_state, outcome, reason, finding: None });
@@ -318,31 +340,37 @@ impl<'a> Hunter<'a> {
 
     /// Failure mode, severity and sentence of what a probe has seen.
     fn named(&self, probe: &Probe, seen: &Seen) -> (&'static str, Severity, &'static str) {
-        match seen.said.is_some() && seen.evidence().is_none() {
-            true => ("F53", Severity::Leak, "a message of the server's tells another tenant's data"),
-            false => (self.mode(probe), probe.severity, probe.title),
+        match seen.said.is_some() {
+            true if seen.evidence().is_none() => {
+                ("F53", Severity::Leak, "a message of the server's tells another tenant's data")
+            }
+            // Beside that it was asked, the function told what about.
+            true if probe.mode == "F46" => ("F46", Severity::Leak, probe.title),
+            _ => (mode(self.known.audited, probe, seen), probe.severity, probe.title),
         }
     }
 
-    fn finding(&self, probe: Probe, seen: &Seen, twin: Option<Probe>) -> Found {
+    pub(super) fn finding(&self, probe: Probe, seen: &Seen, twin: Option<Probe>) -> Found {
+        let Known { catalogue, seeded, role, setup, audited, .. } = self.known;
         let told = seen.said.as_deref().filter(|_| seen.evidence().is_none());
         let (mode, severity, title) = self.named(&probe, seen);
         let evidence: String = seen.evidence().or(told).unwrap_or_default().chars().take(EVIDENCE).collect();
         let finding = Finding::new(mode, severity, Status::Confirmed, &probe.object, title).evidence(evidence);
         let mut finding = finding.by(probe.verb, probe.lasting_state(), &probe.state);
-        let Known { catalogue, seeded, role, setup, audited, .. } = self.known;
         let with = Ingredients { catalogue, seeded, role, setup };
-        // A notice ends no statement, so SQL cannot catch it.
-        let is_notice = told.is_some() && seen.error.is_none();
-        if !is_notice {
-            let word = told.and_then(|text| {
-                let words = text.split(|c: char| !(c.is_alphanumeric() || "-_@.".contains(c)));
-                words.into_iter().find(|word| probe.strangers.iter().any(|stranger| stranger.is_in(word)))
-            });
-            finding.reproducer_sql = script(&finding, &probe, &with, word);
-        }
+        let word = told.and_then(|text| {
+            let words = text.split(|c: char| !(c.is_alphanumeric() || "-_@.".contains(c)));
+            words.into_iter().find(|word| probe.strangers.iter().any(|stranger| stranger.is_in(word)))
+        });
+        finding.reproducer_sql = match word {
+            // A notice ends no statement, so SQL cannot catch it.
+            Some(word) if seen.error.is_none() => notice_script(&finding, &probe, &with, word),
+            _ => script(&finding, &probe, &with, word),
+        };
         let same = audited.iter().find(|other| other.object == finding.object && other.severity == finding.severity);
-        let rule = same.map(|same| same.fix.clone());
+        // A tenant by default is the role's or the database's, whatever table shows it.
+        let of_mode = audited.iter().find(|other| finding.mode == "F60" && other.mode == "F60");
+        let rule = same.or(of_mode).map(|same| same.fix.clone());
         let of_object = self.working.get(&probe.object).cloned().unwrap_or_default();
         let controls = twin.into_iter().chain(of_object).collect();
         Found { finding, probe, controls, rule }
@@ -357,120 +385,6 @@ impl<'a> Hunter<'a> {
         if self.passes_on(&probe).is_none() {
             self.keep(probe, &Seen::of(violation.evidence.clone()), None);
         }
-    }
-
-    /// Reads every protected table through PgBouncer, after another tenant on the same connection to the server.
-    pub(super) async fn pooled(&mut self, database: &PgConnectOptions) -> Result<(), HuntError> {
-        let Known { catalogue, seeded, role, context, .. } = self.known;
-        let tables = catalogue
-            .relations
-            .iter()
-            .filter(|(id, table)| table.row_security && seeded.row(**id, Tenant::B).is_some());
-        let states = probe::pooled_states(context, role);
-        let mut probes: Vec<Probe> = Vec::new();
-        for (id, _) in tables {
-            probes.extend(states.iter().filter_map(|state| probe::read(catalogue, *id, state, self.role_is_exempt)));
-        }
-        if probes.is_empty() {
-            return Ok(());
-        }
-        let started = match self.is_over() {
-            true => Err(CUT.to_owned()),
-            false => Pooler::start(database, role, self.limits.statement).await,
-        };
-        let mut pooler = match started {
-            Ok(pooler) => pooler,
-            Err(why) => {
-                probes.iter().for_each(|probe| self.cell(probe, Outcome::NotTested, Some(why.clone())));
-                return Ok(());
-            }
-        };
-        tracing::debug!("reading {} tables through PgBouncer", probes.len() / states.len());
-        // Tables of which A's own row came back this way. A table's own state comes first.
-        let mut visible: BTreeSet<String> = BTreeSet::new();
-        for probe in probes {
-            let Some(look) = probe.query() else { continue };
-            if self.is_over() {
-                self.cell(&probe, Outcome::NotTested, Some(CUT.to_owned()));
-                continue;
-            }
-            let (texts, error) = match pooler.read_after(&context.b, &probe.enter, look).await {
-                Ok(Ok(texts)) => (texts, None),
-                Ok(Err(error)) => (vec![], Some((error, true))),
-                Err(error) => (vec![], Some((error, false))),
-            };
-            let (error, reached) = error.map_or((None, true), |(error, reached)| (Some(error), reached));
-            let is_foreign = |text: &String| probe.strangers.iter().any(|stranger| stranger.is_in(text));
-            let rows = texts.into_iter().map(|text| (text.clone(), is_foreign(&text))).collect();
-            let seen = Seen { rows, said: None, error, reached };
-            if probe.strangers == [Tenant::B] && seen.rows.iter().any(|(text, _)| Tenant::A.is_in(text)) {
-                visible.insert(probe.object.clone());
-            }
-            if seen.evidence().is_some() {
-                self.leaks(probe, &seen, None);
-                continue;
-            }
-            let why = match &seen.error {
-                Some(error) if !probe.is_answered(&seen) => Some(said(error)),
-                _ if !visible.contains(&probe.object) => Some(UNSEEN.to_owned()),
-                _ => None,
-            };
-            self.cell(&probe, if why.is_some() { Outcome::NotTested } else { Outcome::Isolated }, why);
-        }
-        pooler.stop().await
-    }
-
-    /// Keeps what was heard on the channels that the schema notifies: a cell for each, and a finding for what was B's.
-    /// Silence on a channel on which nothing was ever notified proves nothing.
-    pub(super) fn overheard(&mut self, heard: &Heard) -> Vec<Finding> {
-        let Known { catalogue, seeded, role, setup, context, .. } = self.known;
-        let mut findings = Vec::new();
-        for (channel, function) in &catalogue.objects.channels {
-            let Some(channel) = channel else {
-                let why = "the channel is an expression, so its name is not known";
-                self.gap(&format!("channel of {function}"), "LISTEN", OWN, why);
-                continue;
-            };
-            let object = format!("channel {channel}");
-            let Some(found) = heard.overheard.iter().find(|heard| heard.channel == *channel) else {
-                match heard.channels.contains(channel) {
-                    _ if heard.is_cut => self.gap(&object, "LISTEN", OWN, CUT),
-                    false => self.gap(&object, "LISTEN", OWN, "nothing that B did was notified on it"),
-                    true => {
-                        let (verb, context_state) = ("LISTEN".to_owned(), OWN.to_owned());
-                        let outcome = Outcome::Isolated;
-                        self.cells.push(Cell { object, verb, context_state, outcome, reason: None, finding: None });
-                    }
-                }
-                continue;
-            };
-            let title = "a notification carries another tenant's data to whoever listens";
-            let mut finding = Finding::new("F14", Severity::Leak, Status::Confirmed, &object, title)
-                .evidence(found.payload.chars().take(EVIDENCE).collect::<String>())
-                .by("LISTEN", OWN, OWN);
-            finding.fix = "-- send a key in the payload, and let the listener read the row".to_owned();
-            finding.fix_note =
-                "no fix proven: no right is needed to listen, so it is the payload that must change".to_owned();
-            let with = Ingredients { catalogue, seeded, role, setup };
-            finding.reproducer_sql = overheard_script(&finding, found, &with, &context.b);
-            let (verb, context_state) = ("LISTEN".to_owned(), OWN.to_owned());
-            let (outcome, fingerprint) = (Outcome::Leaking, Some(finding.fingerprint.clone()));
-            self.cells.push(Cell { object, verb, context_state, outcome, reason: None, finding: fingerprint });
-            findings.push(finding);
-        }
-        findings
-    }
-
-    /// A leak of a table's own policies is named after what the audit says of them, where it says something.
-    fn mode(&self, probe: &Probe) -> &'static str {
-        const PREDICATES: [&str; 12] =
-            ["F18", "F19", "F20", "F21", "F22", "F23", "F24", "F25", "F26", "F28", "F31", "F32"];
-        if !matches!(probe.mode, "F15" | "F16") {
-            return probe.mode;
-        }
-        let said = self.known.audited.iter().filter(|finding| finding.object == probe.object);
-        let mode = said.map(|finding| finding.mode.as_str()).find(|mode| PREDICATES.contains(mode));
-        mode.and_then(|mode| PREDICATES.into_iter().find(|known| *known == mode)).unwrap_or(probe.mode)
     }
 }
 

@@ -8,12 +8,15 @@
 
 mod audit;
 mod catalogue;
+mod elsewhere;
 mod error;
 mod finding;
 #[expect(clippy::module_inception, reason = "the room's main function has a file of its own")]
 mod hunt;
 mod hunter;
 mod input;
+mod login;
+mod naming;
 mod pooler;
 mod probe;
 mod prove;

@@ -32,6 +32,8 @@ pub(crate) struct Row {
     pub(crate) milliseconds: u128,
     /// Why it was not planted.
     pub(crate) not_planted: Option<&'static str>,
+    /// Why no probe can find it, if only a rule does.
+    pub(crate) why_rule_only: Option<&'static str>,
     /// What ended the hunt.
     pub(crate) trouble: Option<String>,
 }
@@ -139,6 +141,7 @@ async fn one(server: &Server, style: &'static Style, plant: &'static Plant, clea
         steps: None,
         milliseconds: 0,
         not_planted: None,
+        why_rule_only: plant.why_rule_only(style),
         trouble: None,
     };
     let (sql, config) = match plant.of(style) {

@@ -20,6 +20,7 @@ setting holds the tenant), `tests/schemas/claims.sql` (a user's claims in JSON, 
 - *Probe*: the mode, verb and state of the context under which a probe confirms it; *control* means that a tenant no
   longer sees its own rows, so that the table is reported as NOT TESTED.
 - *Steps*: statements of the reproducer, beside the transaction's own and the seeded rows.
+- *Why only a rule*: why SQL of the application's role cannot show it.
 - *Time*: of the hunt in milliseconds, without trials of fixes and without the search for sequences, two at a time on two
   cores that others share, of a build that is not optimised.
 
@@ -50,21 +51,23 @@ pub(crate) fn render(rows: &[Row]) -> String {
             .expect(say);
     }
     for style in &STYLES {
-        writeln!(text, "\n## {}\n\n| Mode | Planted | Rule | Probe | Steps | Time |", style.name).expect(say);
-        text += "|---|---|---|---|---:|---:|\n";
+        writeln!(text, "\n## {}\n\n| Mode | Planted | Rule | Probe | Steps | Time | Why only a rule |", style.name)
+            .expect(say);
+        text += "|---|---|---|---|---:|---:|---|\n";
         for row in rows.iter().filter(|row| row.schema == style.name) {
             let cell = |value: &Option<String>| value.as_deref().unwrap_or("–").replace('|', "\\|");
             match row.not_planted {
-                Some(why) => writeln!(text, "| {} | not planted: {why} | | | | |", row.mode),
+                Some(why) => writeln!(text, "| {} | not planted: {why} | | | | | |", row.mode),
                 None => writeln!(
                     text,
-                    "| {} | {} | {} | {} | {} | {} |",
+                    "| {} | {} | {} | {} | {} | {} | {} |",
                     row.mode,
                     row.what,
                     cell(&row.by_rule),
                     cell(&row.by_probe),
                     cell(&row.steps.map(|steps| steps.to_string())),
-                    row.milliseconds
+                    row.milliseconds,
+                    row.why_rule_only.unwrap_or_default()
                 ),
             }
             .expect(say);

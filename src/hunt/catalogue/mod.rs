@@ -9,5 +9,5 @@ pub(in crate::hunt) mod roles;
 
 pub(in crate::hunt) use branches::{Assignment, NULL, branches};
 pub(in crate::hunt) use expression::{MOST_BRANCHES, bare, disjuncts, split as split_outside};
-pub(in crate::hunt) use objects::{Helper, Policy, Sequence, UniqueKey};
+pub(in crate::hunt) use objects::{Helper, NextTable, Policy, Sequence, UniqueKey};
 pub(in crate::hunt) use read::{Catalogue, Column, ForeignKey, Function, Kind, Relation, settings};

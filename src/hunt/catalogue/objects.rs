@@ -60,6 +60,17 @@ pub(in crate::hunt) struct Helper {
     pub(in crate::hunt) open_search_path: bool,
     /// Tables that its text names.
     pub(in crate::hunt) reads: Vec<i64>,
+    /// The statement that makes it.
+    pub(in crate::hunt) definition: String,
+}
+
+/// Rights on tables that do not exist yet.
+#[derive(Debug, Clone)]
+pub(in crate::hunt) struct NextTable {
+    /// Whose new tables they are, quoted.
+    pub(in crate::hunt) maker: String,
+    /// Where, quoted.
+    pub(in crate::hunt) schema: String,
 }
 
 /// All of these.
@@ -78,6 +89,10 @@ pub(in crate::hunt) struct Objects {
     pub(in crate::hunt) channels: Vec<(Option<String>, String)>,
     /// Whether the schema keeps large objects.
     pub(in crate::hunt) large_objects: bool,
+    /// Functions with their owner's rights that a relation's triggers call.
+    pub(in crate::hunt) definer_triggers: Vec<(i64, String)>,
+    /// Tables that the role may read as soon as they are made.
+    pub(in crate::hunt) next_tables: Vec<NextTable>,
     /// Whether the role may make temporary tables.
     pub(in crate::hunt) may_create_temporary: bool,
     /// Direct memberships on the way from the role to others: (group, member).
@@ -120,20 +135,44 @@ const HELPERS: &str = "
         JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~*
              ('(^|\\W)' || regexp_replace(q.proname::text, '(\\W)', '\\\\\\1', 'g') || '\"?\\s*\\(')
     )
-    SELECT DISTINCT p.oid::regprocedure::text, n.nspname::text, p.provolatile = 'i',
-           NOT coalesce((SELECT x ~ 'pg_temp\"?\\s*$' OR x = 'search_path=\"\"' FROM unnest(p.proconfig) x
-                         WHERE x LIKE 'search_path=%'), false),
-           ARRAY(SELECT c.oid::int8 FROM pg_class c JOIN pg_namespace m ON m.oid = c.relnamespace
-                 WHERE c.relkind IN ('r', 'p', 'v', 'm') AND m.nspname !~ '^(pg_|information_schema)'
-                 AND p.prosrc ~
-                     ('(^|\\W)' || regexp_replace(replace(c.relname::text, '\"', '\"\"'), '(\\W)', '\\\\\\1', 'g') || '($|\\W)'))
+    SELECT DISTINCT p.oid::regprocedure::text, n.nspname::text, p.provolatile = 'i', {OPEN_SEARCH_PATH}, {READS},
+           CASE WHEN p.prokind = 'f' THEN pg_get_functiondef(p.oid) ELSE '' END
     FROM f JOIN pg_proc p ON p.oid = f.oid JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' ORDER BY 1";
+
+/// What both queries for functions ask of `p` in pg_proc.
+pub(super) fn with_bodies(query: &str) -> String {
+    query.replace("{OPEN_SEARCH_PATH}", OPEN_SEARCH_PATH).replace("{READS}", READS)
+}
+
+const OPEN_SEARCH_PATH: &str = "
+    NOT coalesce((SELECT x ~ 'pg_temp\"?\\s*$' OR x = 'search_path=\"\"' FROM unnest(p.proconfig) x
+                  WHERE x LIKE 'search_path=%'), false)";
+
+const READS: &str = "
+    ARRAY(SELECT c.oid::int8 FROM pg_class c JOIN pg_namespace m ON m.oid = c.relnamespace
+          WHERE c.relkind IN ('r', 'p', 'v', 'm') AND m.nspname !~ '^(pg_|information_schema)'
+          AND p.prosrc ~
+              ('(^|\\W)' || regexp_replace(replace(c.relname::text, '\"', '\"\"'), '(\\W)', '\\\\\\1', 'g') || '($|\\W)'))";
+
+/// Rights by default on tables that a role will make in a schema: where none is named, in the one with most tables.
+const NEXT_TABLES: &str = "
+    SELECT DISTINCT d.defaclrole::regrole::text, quote_ident(coalesce(n.nspname, (
+               SELECT m.nspname FROM pg_class c JOIN pg_namespace m ON m.oid = c.relnamespace
+               WHERE c.relkind IN ('r', 'p') AND m.nspname !~ '^(pg_|information_schema)'
+               GROUP BY m.nspname ORDER BY count(*) DESC, 1 LIMIT 1), 'public'))
+    FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace, LATERAL aclexplode(d.defaclacl) a
+    WHERE d.defaclobjtype = 'r' AND a.privilege_type = 'SELECT'
+      AND (a.grantee = 0 OR a.grantee <> d.defaclrole AND pg_has_role($1, a.grantee, 'USAGE')) ORDER BY 1, 2";
 
 const VIEW_READS: &str = "
     SELECT DISTINCT w.ev_class::int8, d.refobjid::int8 FROM pg_rewrite w JOIN pg_class v ON v.oid = w.ev_class
     JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
     WHERE v.relkind IN ('v', 'm') AND d.refobjid <> w.ev_class";
+
+const DEFINER_TRIGGERS: &str = "
+    SELECT DISTINCT t.tgrelid::int8, p.oid::regprocedure::text FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+    WHERE NOT t.tgisinternal AND p.prosecdef ORDER BY 2";
 
 const LEAKPROOF: &str = "
     SELECT p.oid::regproc::text, format_type(p.proargtypes[0], NULL) FROM pg_proc p
@@ -199,16 +238,23 @@ impl Objects {
             let (name, readable, usable, table) = (row.get(0), row.get(1), row.get(2), row.get(3));
             objects.sequences.push(Sequence { name, readable, usable, table });
         }
-        for row in sqlx::query(HELPERS).fetch_all(&mut *connection).await.map_err(failed())? {
+        let helpers = sqlx::AssertSqlSafe(with_bodies(HELPERS));
+        for row in sqlx::query(helpers).fetch_all(&mut *connection).await.map_err(failed())? {
             objects.helpers.push(Helper {
                 signature: row.get(0),
                 schema: row.get(1),
                 immutable: row.get(2),
                 open_search_path: row.get(3),
                 reads: row.get(4),
+                definition: row.get(5),
             });
         }
+        let next: Vec<(String, String)> =
+            sqlx::query_as(NEXT_TABLES).bind(role).fetch_all(&mut *connection).await.map_err(failed())?;
+        objects.next_tables = next.into_iter().map(|(maker, schema)| NextTable { maker, schema }).collect();
         objects.view_reads = sqlx::query_as(VIEW_READS).fetch_all(&mut *connection).await.map_err(failed())?;
+        objects.definer_triggers =
+            sqlx::query_as(DEFINER_TRIGGERS).fetch_all(&mut *connection).await.map_err(failed())?;
         objects.leakproof = sqlx::query_as(LEAKPROOF).bind(role).fetch_all(&mut *connection).await.map_err(failed())?;
         objects.channels = sqlx::query_as(CHANNELS).fetch_all(&mut *connection).await.map_err(failed())?;
         (objects.large_objects, objects.may_create_temporary) =
@@ -221,6 +267,12 @@ impl Objects {
     /// The permissive policies that have a say in a command on a relation.
     pub(in crate::hunt) fn permissive(&self, relation: i64, command: &str) -> Vec<&Policy> {
         let says = |policy: &&Policy| policy.relation == relation && policy.permissive && policy.is_for(command);
+        self.policies.iter().filter(says).collect()
+    }
+
+    /// The restrictive ones.
+    pub(in crate::hunt) fn restrictive(&self, relation: i64, command: &str) -> Vec<&Policy> {
+        let says = |policy: &&Policy| policy.relation == relation && !policy.permissive && policy.is_for(command);
         self.policies.iter().filter(says).collect()
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{PgConnection, Row};
 
-use super::objects::Objects;
+use super::objects::{Objects, with_bodies};
 use super::roles::{self, AppRole};
 use crate::hunt::error::HuntError;
 
@@ -14,6 +14,8 @@ use crate::hunt::error::HuntError;
 pub(in crate::hunt) struct Relation {
     /// Quoted and, where needed, qualified.
     pub(in crate::hunt) name: String,
+    /// Quoted and always qualified: what no temporary object can stand in for.
+    pub(in crate::hunt) qualified: String,
     pub(in crate::hunt) kind: Kind,
     pub(in crate::hunt) row_security: bool,
     pub(in crate::hunt) policies: bool,
@@ -59,6 +61,7 @@ pub(in crate::hunt) struct Column {
     pub(in crate::hunt) length: Option<i32>,
     pub(in crate::hunt) labels: Vec<String>,
     pub(in crate::hunt) generated: bool,
+    pub(in crate::hunt) nullable: bool,
     pub(in crate::hunt) in_key: bool,
     pub(in crate::hunt) readable: bool,
     pub(in crate::hunt) insertable: bool,
@@ -101,6 +104,13 @@ pub(in crate::hunt) struct Function {
     pub(in crate::hunt) reads: Vec<i64>,
     /// Whether it makes temporary tables that outlive the transaction.
     pub(in crate::hunt) makes_temporary: bool,
+    /// Whether it executes text as SQL.
+    pub(in crate::hunt) executes_text: bool,
+    /// Whether temporary objects come first or nothing is said about where names are looked for.
+    pub(in crate::hunt) open_search_path: bool,
+    pub(in crate::hunt) schema: String,
+    /// The statement that makes it.
+    pub(in crate::hunt) definition: String,
 }
 
 /// By object id, so that foreign keys can follow.
@@ -132,7 +142,8 @@ const RELATIONS: &str = "
                      WHERE option_name = 'security_invoker'), false),
            ARRAY(SELECT coalesce(m[1], m[2]) FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhrelid,
                  LATERAL regexp_matches(pg_get_expr(p.relpartbound, p.oid), '''([^'']*)''|(\\d+)', 'g') m
-                 WHERE i.inhparent = c.oid)
+                 WHERE i.inhparent = c.oid),
+           format('%I.%I', n.nspname, c.relname)
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
@@ -154,7 +165,7 @@ const COLUMNS: &str = "
            has_column_privilege($1, a.attrelid, a.attnum, 'UPDATE') AND a.attidentity <> 'a',
            format_type(a.atttypid, a.atttypmod),
            ARRAY(SELECT m[1] FROM pg_constraint d, LATERAL regexp_matches(pg_get_constraintdef(d.oid), '''([^'']*)''', 'g') m
-                 WHERE d.contypid = a.atttypid)
+                 WHERE d.contypid = a.atttypid), NOT a.attnotnull
     FROM pg_attribute a JOIN base b ON b.attrelid = a.attrelid AND b.attnum = a.attnum
     JOIN pg_type t ON t.oid = b.typ AND t.typtype <> 'd' JOIN pg_class c ON c.oid = a.attrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -183,7 +194,8 @@ const FUNCTIONS: &str = "
            p.prorettype = 'void'::regtype,
            ARRAY(SELECT c.oid::int8 FROM pg_class c JOIN pg_namespace m ON m.oid = c.relnamespace
                  WHERE c.relkind IN ('r', 'p', 'v', 'm') AND m.nspname !~ '^(pg_|information_schema)'
-                 AND p.prosrc ~ ('\\m' || regexp_replace(c.relname, '\\W', '.', 'g') || '\\M'))
+                 AND p.prosrc ~ ('\\m' || regexp_replace(c.relname, '\\W', '.', 'g') || '\\M')),
+           p.prosrc ~* '\\mexecute\\M', {OPEN_SEARCH_PATH}, n.nspname::text, pg_get_functiondef(p.oid)
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' AND p.prokind = 'f'
       AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
@@ -237,6 +249,7 @@ impl Catalogue {
                 partitioned: row.get::<&str, _>(2) == "p",
                 invoker: row.get(9),
                 partition_bounds: row.get(10),
+                qualified: row.get(11),
                 columns: Vec::new(),
                 foreign_keys: Vec::new(),
                 checks: Vec::new(),
@@ -257,6 +270,7 @@ impl Catalogue {
                 updatable: row.get(9),
                 full_type: row.get(10),
                 domain_literals: row.get(11),
+                nullable: row.get(12),
             });
         }
         for row in sqlx::query(CONSTRAINTS).fetch_all(&mut *connection).await.map_err(failed())? {
@@ -272,7 +286,8 @@ impl Catalogue {
                 _ => relation.checks.push(Check { name: row.get(2), columns: row.get(4), literals: row.get(6) }),
             }
         }
-        let functions = sqlx::query(FUNCTIONS).bind(role).fetch_all(&mut *connection).await.map_err(failed())?;
+        let functions = sqlx::AssertSqlSafe(with_bodies(FUNCTIONS));
+        let functions = sqlx::query(functions).bind(role).fetch_all(&mut *connection).await.map_err(failed())?;
         let functions = functions.iter().map(|row| Function {
             signature: row.get(0),
             name: row.get(1),
@@ -283,6 +298,10 @@ impl Catalogue {
             holds_marks: row.get(6),
             gives_nothing: row.get(7),
             reads: row.get(8),
+            executes_text: row.get(9),
+            open_search_path: row.get(10),
+            schema: row.get(11),
+            definition: row.get(12),
         });
         let functions = functions.collect();
         let claims =

@@ -16,6 +16,9 @@ pub struct Config {
     pub tenant_columns: Vec<String>,
     /// How a request says who it is.
     pub context: Option<ContextConfig>,
+    /// Statements by which the pool resets a connection before the next request has it: `DISCARD ALL` if nothing is
+    /// said, none if the list is empty.
+    pub reset: Option<Vec<String>>,
     /// What the two tenants differ in.
     #[serde(default)]
     pub tenants: TenantsConfig,

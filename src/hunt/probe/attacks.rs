@@ -86,7 +86,7 @@ impl Attacker<'_> {
     }
 
     /// Tables that policies believe: those that they read, and those that the functions they call read.
-    fn believed(&self) -> Vec<i64> {
+    pub(super) fn believed(&self) -> Vec<i64> {
         let objects = &self.catalogue.objects;
         let read = objects.policies.iter().flat_map(|policy| &policy.reads);
         let mut all: Vec<i64> = read.chain(objects.helpers.iter().flat_map(|helper| &helper.reads)).copied().collect();
@@ -97,7 +97,7 @@ impl Attacker<'_> {
     }
 
     /// Reads of every protected table but these.
-    fn reads_but(&self, but: &[i64]) -> Vec<Look> {
+    pub(super) fn reads_but(&self, but: &[i64]) -> Vec<Look> {
         let tables = self.catalogue.relations.iter().filter(|(id, table)| !but.contains(id) && table.row_security);
         let tables = tables.filter(|(id, table)| self.seeded.row(**id, Tenant::B).is_some() && self.is_shown(table));
         tables.filter_map(|(_, table)| read_sql(table)).map(Look::Query).collect()
@@ -219,7 +219,7 @@ impl Attacker<'_> {
         if self.context.b.is_empty() { vec![] } else { all }
     }
 
-    /// What B leaves on a connection is gone after DISCARD ALL. The twin: without that it is there.
+    /// What B leaves on a connection is gone after the pool's reset. The twin: without that it is there.
     fn left_behind(&self) -> Vec<Twins> {
         let tables = self.catalogue.relations.iter().filter(|(id, _)| self.seeded.row(**id, Tenant::B).is_some());
         let Some((table, read)) = tables.filter_map(|(_, table)| Some((table, read_sql(table)?))).next() else {
@@ -256,12 +256,15 @@ impl Attacker<'_> {
             let by_b = request(self.role, &[self.context.b.clone(), vec![create]].concat());
             let mut probe = self.own.probe(&table.name, verb, "F62");
             probe.title = "what one tenant leaves on a connection can be read by the next";
-            probe.state = "own tenant, after DISCARD ALL".to_owned();
-            probe.prepare = [by_b, vec!["DISCARD ALL".to_owned()]].concat();
+            let reset = &self.context.reset;
+            probe.state = match reset.as_slice() {
+                [] => "own tenant, after another on the same connection".to_owned(),
+                statements => format!("own tenant, after {}", statements.join("; ")),
+            };
+            probe.prepare = [by_b.clone(), reset.clone()].concat();
             probe.refusals = &["42501", "42P01", "34000"];
             probe.oracle = self.shown(vec![look]);
-            let mut control = probe.clone();
-            control.prepare.pop();
+            let control = Probe { prepare: by_b, ..probe.clone() };
             all.push((probe, Some(control)));
         }
         all

@@ -41,6 +41,10 @@ pub(in crate::hunt) struct Context {
     pub(in crate::hunt) by_role: bool,
     /// What a client may pretend: name, failure mode, statements, and whether tenant A may then be seen.
     pub(in crate::hunt) forged: Vec<Forged>,
+    /// What the server does when the application's role logs in: the role that it takes by default, if any.
+    pub(in crate::hunt) at_login: Vec<String>,
+    /// What the pool does to a connection before the next request has it.
+    pub(in crate::hunt) reset: Vec<String>,
     /// Tables of which A's own rows came back, of how many.
     pub(in crate::hunt) visible: (usize, usize),
 }
@@ -57,6 +61,8 @@ impl Context {
             b,
             as_claims: false,
             forged: vec![],
+            at_login: vec![],
+            reset: vec![],
             visible: (0, 0),
         }
     }
@@ -105,16 +111,20 @@ pub(in crate::hunt) async fn discover(
                 if seen.0 > best.as_ref().map_or(0, |best| best.visible.0) {
                     let form = if as_claims { "claims with " } else { "" };
                     let described = format!("setting {setting} holds {form}the value of {source}");
-                    let others = candidates(catalogue, seeded).into_iter().map(|(.., of_b)| of_b).collect::<Vec<_>>();
+                    let others = values_of_b(catalogue, seeded);
+                    let mut forged = forged(catalogue, setting, &of_a, &others, as_claims);
+                    forged.extend(edited(catalogue, Some(setting), &a, &of_a, &others));
                     best = Some(Context {
                         described,
-                        forged: forged(catalogue, setting, &of_a, &others, as_claims),
+                        forged,
                         held: Some(wrap(catalogue, &of_a, as_claims)),
                         plain: (!as_claims).then(|| (setting.clone(), of_a.clone())),
                         setting: Some(setting.clone()),
                         a,
                         b,
                         by_role: false,
+                        at_login: vec![],
+                        reset: vec![],
                         as_claims,
                         visible: seen,
                     });
@@ -155,6 +165,7 @@ async fn by_role(
         }
         let enter = |name: &str| tenant_roles::enter(name, &groups, app);
         let mut context = Context::of(&tenant_roles::described(&source, &groups, app), enter(&of_a), enter(&of_b));
+        context.forged = edited(catalogue, None, &context.a, &of_a, &values_of_b(catalogue, seeded));
         context.visible = visible(connection, catalogue, seeded, &app.name, &context.a).await?;
         let is_whole = context.visible.0 == context.visible.1;
         if context.visible.0 > best.as_ref().map_or(above, |(best, _)| best.visible.0) {
@@ -231,6 +242,23 @@ pub(super) fn forged(
         }
     }
     all
+}
+
+/// A's request with another setting than its own in which B's value stands where users may edit their claims.
+fn edited(catalogue: &Catalogue, own: Option<&str>, a: &[String], of_a: &str, of_b: &[String]) -> Vec<Forged> {
+    if !catalogue.inner_claims.iter().any(|(outer, _)| outer == EDITABLE) {
+        return vec![];
+    }
+    let others = catalogue.settings.iter().filter(|setting| Some(setting.as_str()) != own);
+    let state = |setting: &String, of_b: &String| {
+        let statements = [a.to_vec(), vec![set(setting, &claims(catalogue, of_a, of_b))]].concat();
+        ("forged: claims that the user may edit", "F26", statements, true)
+    };
+    others.flat_map(|setting| of_b.iter().map(move |of_b| state(setting, of_b))).collect()
+}
+
+fn values_of_b(catalogue: &Catalogue, seeded: &Seeded) -> Vec<String> {
+    candidates(catalogue, seeded).into_iter().map(|(.., of_b)| of_b).collect()
 }
 
 /// Whether a column's value may say who a request is.

@@ -3,14 +3,19 @@
 mod attacks;
 mod calls;
 pub(in crate::hunt) mod context;
+mod definers;
+mod floor;
 pub(in crate::hunt) mod given;
+mod injection;
 mod keys;
+mod next_table;
 mod notices;
 mod notify;
 mod objects;
 #[expect(clippy::module_inception, reason = "the room's main type has a file of its own")]
 mod probe;
 mod reads;
+mod revoked;
 mod sequence;
 mod state;
 mod tenant_roles;
@@ -18,12 +23,17 @@ mod writes;
 
 pub(in crate::hunt) use attacks::Attacker;
 pub(in crate::hunt) use calls::{calls, digest, ordinals, own_calls, shows_own};
+pub(in crate::hunt) use definers::definers;
+pub(in crate::hunt) use floor::floor;
+pub(in crate::hunt) use injection::injections;
 pub(in crate::hunt) use keys::keys;
+pub(in crate::hunt) use next_table::next_tables;
 pub(in crate::hunt) use notices::Notices;
 pub(in crate::hunt) use notify::{Heard, Overheard, listen};
 pub(in crate::hunt) use objects::objects;
 pub(in crate::hunt) use probe::{Attack, Look, Oracle, Probe, READ_REFUSALS, Seen, code};
 pub(in crate::hunt) use reads::{behind_filter, copy_out, leakproof, read};
+pub(in crate::hunt) use revoked::ended_memberships;
 pub(in crate::hunt) use sequence::of_sequence;
 pub(in crate::hunt) use state::{OWN, State, flag_statements, pooled_states, states};
 pub(in crate::hunt) use writes::{Twins, write_verbs, writes, writes_through};

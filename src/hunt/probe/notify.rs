@@ -98,9 +98,10 @@ pub(in crate::hunt) async fn listen(
     Ok(heard)
 }
 
-/// What B may do: insert its row, change it, delete it, call a function.
+/// What B may do: insert its row, change it, call a function, and delete what there is at last, children first: a row
+/// whose parent is gone could not be inserted.
 fn work(catalogue: &Catalogue, seeded: &Seeded) -> Vec<(Vec<String>, String)> {
-    let mut all = Vec::new();
+    let (mut all, mut removals) = (Vec::new(), Vec::new());
     for (id, table) in &catalogue.relations {
         let Some(row) = seeded.row(*id, Tenant::B) else { continue };
         let column = |name: &String| table.columns.iter().find(|column| column.name == *name);
@@ -121,7 +122,7 @@ fn work(catalogue: &Catalogue, seeded: &Seeded) -> Vec<(Vec<String>, String)> {
             all.push((vec![], format!("UPDATE {name} SET {} = {}", quote(column), literal(value))));
         }
         if table.deletable {
-            all.push((vec![], format!("DELETE FROM {name}")));
+            removals.push((vec![], format!("DELETE FROM {name}")));
         }
     }
     for function in &catalogue.functions {
@@ -132,5 +133,6 @@ fn work(catalogue: &Catalogue, seeded: &Seeded) -> Vec<(Vec<String>, String)> {
             .collect();
         all.push((vec![], format!("SELECT {}({})", function.name, arguments.join(", "))));
     }
+    all.extend(removals.into_iter().rev());
     all
 }

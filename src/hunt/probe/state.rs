@@ -117,6 +117,10 @@ pub(in crate::hunt) fn states(context: &Context, catalogue: &Catalogue, role: &s
         let recycled = State::new("recycled after another tenant, after ROLLBACK TO SAVEPOINT", "F58");
         all.push(recycled.prepare(request(role, b)).enter(rolled_back.concat()));
     }
+    if !context.at_login.is_empty() {
+        let at_login = State { fresh: true, ..State::new("at login", "F60") };
+        all.push(at_login.enter(context.at_login.clone()));
+    }
     if context.by_role {
         all.push(State::new("after RESET ROLE", "F68").enter([a.clone(), vec!["RESET ROLE".into()]].concat()));
     }

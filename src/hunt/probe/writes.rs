@@ -15,6 +15,7 @@ pub(in crate::hunt) type Twins = (Probe, Option<Probe>);
 
 /// What the writes of one table are made of.
 struct Writer<'a> {
+    id: i64,
     relation: &'a Relation,
     state: &'a State,
     role_is_exempt: bool,
@@ -48,7 +49,7 @@ pub(in crate::hunt) fn writes(
     let children = catalogue.relations.values().filter(|child| child.name != relation.name && child.kind.is_seeded());
     let children = children.filter(|child| child.foreign_keys.iter().any(|key| key.parent == id));
     let clear_children = children.map(|child| format!("DELETE FROM {}", child.name)).collect();
-    let writer = Writer { relation, state, role_is_exempt, row_a, row_b, clear_children };
+    let writer = Writer { id, relation, state, role_is_exempt, row_a, row_b, clear_children };
     let mut all = writer.inserts(seeded, id);
     all.extend(writer.upsert(catalogue, id));
     all.extend(writer.updates());
@@ -156,6 +157,15 @@ impl Writer<'_> {
         Some((make(self.row_b, Tenant::B), Some(make(self.row_a, Tenant::A))))
     }
 
+    /// Whether a column refers to one of the same table that cannot be set: a row that refers to itself goes on doing so
+    /// only if neither changes.
+    fn refers_to_itself(&self, name: &str) -> bool {
+        let is_fixed = |other: &String| self.column(other).is_some_and(|column| !column.updatable);
+        self.relation.foreign_keys.iter().filter(|key| key.parent == self.id).any(|key| {
+            key.columns.iter().zip(&key.parent_columns).any(|(from, to)| from == name && from != to && is_fixed(to))
+        })
+    }
+
     fn updates(&self) -> Vec<Twins> {
         let Some(assignment) = self.assignment() else { return vec![] };
         let table = &self.relation.name;
@@ -194,7 +204,7 @@ impl Writer<'_> {
             // An identity column cannot be set: such a row moves with the columns that can.
             let sets: Vec<String> = row
                 .iter()
-                .filter(|(name, _)| updatable.iter().any(|column| column.name == *name))
+                .filter(|(name, _)| updatable.iter().any(|column| column.name == *name) && !self.refers_to_itself(name))
                 .map(|(name, value)| format!("{} = {}", quote(name), literal(value)))
                 .collect();
             probe.attack = vec![format!("UPDATE {table} SET {}", sets.join(", ")).into()];

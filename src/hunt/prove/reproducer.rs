@@ -7,8 +7,8 @@ use crate::diagnostics::visible;
 use crate::hunt::catalogue::roles::quote;
 use crate::hunt::catalogue::{Catalogue, Kind};
 use crate::hunt::finding::Finding;
-use crate::hunt::probe::{Attack, Look, Oracle, Overheard, Probe, READ_REFUSALS};
-use crate::hunt::seeding::{Seeded, Tenant, insert_sql, literal};
+use crate::hunt::probe::{Attack, Look, Oracle, Probe, READ_REFUSALS};
+use crate::hunt::seeding::{Seeded, insert_sql, literal};
 
 /// What a reproducer is made of, beside the finding.
 pub(in crate::hunt) struct Ingredients<'a> {
@@ -20,7 +20,7 @@ pub(in crate::hunt) struct Ingredients<'a> {
 }
 
 /// What the file says of itself. A name with a line break would end the comment, and begin a command of psql's.
-fn head(finding: &Finding, state: Option<&str>) -> String {
+pub(super) fn head(finding: &Finding, state: Option<&str>) -> String {
     let state = state.map(|state| format!(" ({state})")).unwrap_or_default();
     visible(&format!("{} {}: {}{state}", finding.mode, finding.title, finding.object)).into_owned()
 }
@@ -36,23 +36,15 @@ pub(in crate::hunt) fn script(finding: &Finding, probe: &Probe, with: &Ingredien
         "-- any more\": hunt again). Passes once it is mended. Rolls back what it did.".to_owned(),
         "\\set ON_ERROR_STOP on".to_owned(),
     ];
+    lines.extend(begins(probe, with));
     let mut statement = |sql: String| lines.push(format!("{sql};"));
-    if !probe.prepare.is_empty() {
-        // Tenants that are roles must be there before the transaction too.
-        with.seeded.setup.iter().cloned().for_each(&mut statement);
+    for sql in &probe.enter {
+        // A role that may no longer be taken is a mended leak.
+        statement(match probe.mode == "F06" && sql.starts_with("SET LOCAL ROLE") {
+            true => guarded(sql, &message, &["42501"], None, None),
+            false => sql.clone(),
+        });
     }
-    probe.prepare.iter().cloned().for_each(&mut statement);
-    statement("BEGIN".into());
-    with.seeded.setup.iter().cloned().for_each(&mut statement);
-    statement("SET LOCAL session_replication_role = replica".into());
-    for (id, _, row) in &with.seeded.rows {
-        statement(insert_sql(&with.catalogue.relations[id].name, row));
-    }
-    statement("SET LOCAL session_replication_role = origin".into());
-    with.setup.iter().cloned().chain(refresh(with.catalogue)).for_each(&mut statement);
-    probe.before.iter().cloned().for_each(&mut statement);
-    statement(format!("SET LOCAL SESSION AUTHORIZATION {}", quote(with.role)));
-    probe.enter.iter().cloned().for_each(&mut statement);
     let last = probe.attack.len().saturating_sub(1);
     for (at, attack) in probe.attack.iter().enumerate() {
         let wanted = match &probe.oracle {
@@ -83,24 +75,15 @@ pub(in crate::hunt) fn script(finding: &Finding, probe: &Probe, with: &Ingredien
     lines.join("\n") + "\n"
 }
 
-/// The file for a notification that tenant A heard. It is sent at the commit only, so what was seeded is committed and
-/// taken out again by its marks; psql prints notifications among its results, which are looked at.
-pub(in crate::hunt) fn overheard_script(
-    finding: &Finding,
-    heard: &Overheard,
-    with: &Ingredients<'_>,
-    enter: &[String],
-) -> String {
-    let message = head(finding, None);
-    let marks = [Tenant::A, Tenant::B, Tenant::Shared].map(Tenant::marks).join("|");
-    let mut lines = vec![
-        format!("-- {message}"),
-        "-- psql -v ON_ERROR_STOP=1 -f THIS_FILE, as superuser on a database with the schema and no rows.".to_owned(),
-        "-- Fails (exit 3) while the leak is there, passes once it is mended. Takes out the rows that it has put in."
-            .to_owned(),
-        "\\set ON_ERROR_STOP on".to_owned(),
-    ];
+/// The statements before the application's own: what is prepared, the seed, what a superuser does, and the role.
+pub(super) fn begins(probe: &Probe, with: &Ingredients<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
     let mut statement = |sql: String| lines.push(format!("{sql};"));
+    if !probe.prepare.is_empty() {
+        // Tenants that are roles must be there before the transaction too.
+        with.seeded.setup.iter().cloned().for_each(&mut statement);
+    }
+    probe.prepare.iter().cloned().for_each(&mut statement);
     statement("BEGIN".into());
     with.seeded.setup.iter().cloned().for_each(&mut statement);
     statement("SET LOCAL session_replication_role = replica".into());
@@ -108,39 +91,10 @@ pub(in crate::hunt) fn overheard_script(
         statement(insert_sql(&with.catalogue.relations[id].name, row));
     }
     statement("SET LOCAL session_replication_role = origin".into());
-    with.setup.iter().cloned().for_each(&mut statement);
-    statement("COMMIT".into());
-    heard.before.iter().cloned().for_each(&mut statement);
-    statement(format!("SET SESSION AUTHORIZATION {}", quote(with.role)));
-    statement(format!("LISTEN {}", quote(&heard.channel)));
-    statement("RESET SESSION AUTHORIZATION".into());
-    lines.push("\\set file `mktemp`\n\\o :file".to_owned());
-    let mut statement = |sql: String| lines.push(format!("{sql};"));
-    statement("BEGIN".into());
+    with.setup.iter().cloned().chain(refresh(with.catalogue)).for_each(&mut statement);
+    probe.before.iter().cloned().for_each(&mut statement);
     statement(format!("SET LOCAL SESSION AUTHORIZATION {}", quote(with.role)));
-    enter.iter().cloned().for_each(&mut statement);
-    statement(heard.statement.clone());
-    statement("COMMIT".into());
-    statement("SELECT 1".into());
-    lines.push("\\o".to_owned());
-    let mut statement = |sql: String| lines.push(format!("{sql};"));
-    statement("UNLISTEN *".into());
-    statement("BEGIN".into());
-    statement("SET LOCAL session_replication_role = replica".into());
-    let tables: std::collections::BTreeSet<i64> = with.seeded.rows.iter().map(|(id, ..)| *id).collect();
-    for id in tables {
-        statement(format!(
-            "DELETE FROM {} AS hunt_row WHERE hunt_row::text ~ '{marks}'",
-            with.catalogue.relations[&id].name
-        ));
-    }
-    statement("COMMIT".into());
-    lines.push("\\set seen `cat :'file'`\n\\set gone `rm -f :'file'`".to_owned());
-    let pattern = format!("Asynchronous notification[^\n]*({})", Tenant::B.marks());
-    lines.push(format!("SELECT :'seen' ~ {} AS leaks \\gset\n\\if :leaks", literal(&pattern)));
-    lines.push(raise(&message));
-    lines.push("\\endif".to_owned());
-    lines.join("\n") + "\n"
+    lines
 }
 
 /// A step of the attack. `wanted` is the SQLSTATE that is the leak, `told` a word in a message that is.
@@ -193,7 +147,7 @@ fn look_at(query: &str, foreign: &str, message: &str, told: Option<&str>) -> Str
     )
 }
 
-fn raise(text: &str) -> String {
+pub(super) fn raise(text: &str) -> String {
     format!("DO $hunt$ BEGIN RAISE EXCEPTION USING MESSAGE = {}; END $hunt$;", literal(text))
 }
 

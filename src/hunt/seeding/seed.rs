@@ -6,20 +6,16 @@ use std::time::Instant;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
+use super::branch_rows::seed_branches;
+use super::ended::standings;
 use super::pattern::matching;
-use super::values::{Tenancy, Tenant, literal, of_type, value};
-use crate::hunt::catalogue::{Assignment, Catalogue, MOST_BRANCHES, NULL, Relation, branches, disjuncts};
+use super::values::{Tenancy, Tenant, literal, value};
+use crate::hunt::catalogue::{Catalogue, Relation};
 use crate::hunt::error::HuntError;
 use crate::hunt::report::CUT;
 
 /// A CHECK constraint is tried to satisfy with at most this many candidates.
 const MOST_ATTEMPTS: usize = 200;
-
-/// Rows for branches of one table's policies, at most. With [`BRANCH_ORDINAL`] it keeps a mark's number in four digits.
-const MOST_BRANCH_ROWS: usize = 8;
-
-/// Ordinals of the rows for branches begin at multiples of this, past those of the tables' first rows.
-const BRANCH_ORDINAL: usize = 1_000;
 
 /// Values that satisfy many checks, tried after the literals of the constraint itself.
 const USUAL_VALUES: [&str; 18] = [
@@ -96,6 +92,7 @@ pub(in crate::hunt) async fn seed(
                 .filter(|column| !column.generated)
                 .map(|column| (column.name.clone(), value(catalogue, tenancy, id, &column.name, tenant)))
                 .collect();
+            hold(relation, &mut row);
             match insert(connection, relation, &mut row).await {
                 Ok(()) => seeded.rows.push((id, tenant, row)),
                 Err(reason) => {
@@ -115,70 +112,16 @@ pub(in crate::hunt) async fn seed(
     Ok(seeded)
 }
 
-/// Further rows of both tenants: one for each branch of a policy that the first row does not satisfy.
-async fn seed_branches(
-    connection: &mut PgConnection,
-    catalogue: &Catalogue,
-    tenancy: &Tenancy,
-    id: i64,
-    seeded: &mut Seeded,
-) -> Result<(), HuntError> {
-    let relation = &catalogue.relations[&id];
-    let columns: Vec<String> = relation.columns.iter().map(|column| column.name.clone()).collect();
-    let mut wanted: Vec<Vec<Assignment>> = Vec::new();
-    for policy in catalogue.objects.policies.iter().filter(|policy| policy.relation == id) {
-        let is_long = |text: &&String| disjuncts(text).len() >= MOST_BRANCHES;
-        if policy.using.iter().chain(&policy.check).any(|text| is_long(&text)) {
-            let name = format!("a further branch of {} holds", policy.name);
-            seeded.branches.push((id, name, format!("only {MOST_BRANCHES} are looked at")));
-        }
-        for branch in policy.using.iter().chain(&policy.check).flat_map(|text| branches(text, &columns)) {
-            let keeps_tenant = |(name, value): &Assignment| value == NULL || !tenancy.columns.contains(name);
-            let branch: Vec<Assignment> = branch.into_iter().filter(keeps_tenant).collect();
-            if !branch.is_empty() && !wanted.contains(&branch) {
-                wanted.push(branch);
-            }
+/// A row that says of itself that it ended would hide its tenant's own data.
+fn hold(relation: &Relation, row: &mut [(String, String)]) {
+    for (column, standing) in standings(relation) {
+        if let Some(cell) = row.iter_mut().find(|(name, _)| *name == column) {
+            cell.1 = standing.holds;
         }
     }
-    for branch in wanted.drain(wanted.len().min(MOST_BRANCH_ROWS)..) {
-        seeded.branches.push((id, described(&branch), format!("only {MOST_BRANCH_ROWS} branches have rows")));
-    }
-    let in_foreign_key = |name: &String| relation.foreign_keys.iter().any(|key| key.columns.contains(name));
-    let table = catalogue.relations.range(..id).count() + 1;
-    for (number, branch) in wanted.into_iter().enumerate() {
-        for tenant in [Tenant::A, Tenant::B] {
-            let Some(first) = seeded.row(id, tenant) else { return Ok(()) };
-            let mut row = first.to_vec();
-            for column in relation.columns.iter().filter(|column| column.in_key && !column.generated) {
-                let varies = !in_foreign_key(&column.name) && !tenancy.columns.contains(&column.name);
-                if let Some(cell) = row.iter_mut().find(|(name, _)| varies && *name == column.name) {
-                    cell.1 = of_type(column, tenant, table + BRANCH_ORDINAL * (number + 1));
-                }
-            }
-            for (name, value) in &branch {
-                if let Some(cell) = row.iter_mut().find(|(column, _)| column == name) {
-                    cell.1.clone_from(value);
-                }
-            }
-            match attempt(connection, relation, &row).await {
-                Ok(()) => seeded.rows.push((id, tenant, row)),
-                Err(error) => {
-                    seeded.branches.push((id, described(&branch), said(&error)));
-                    break;
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
-/// What makes a branch true.
-fn described(branch: &[Assignment]) -> String {
-    let shown = |(name, value): &Assignment| format!("{name} = {}", literal(value));
-    branch.iter().map(shown).collect::<Vec<_>>().join(" and ")
-}
-
-fn parents_first(catalogue: &Catalogue) -> Vec<i64> {
+pub(super) fn parents_first(catalogue: &Catalogue) -> Vec<i64> {
     let mut left: Vec<i64> =
         catalogue.relations.iter().filter(|(_, relation)| relation.kind.is_seeded()).map(|(id, _)| *id).collect();
     let mut ordered = Vec::new();
@@ -365,7 +308,7 @@ fn constraint(error: &sqlx::Error) -> Option<String> {
 }
 
 /// With triggers first, so that copies which triggers make are made; then without.
-async fn attempt(
+pub(super) async fn attempt(
     connection: &mut PgConnection,
     relation: &Relation,
     row: &[(String, String)],

@@ -2,6 +2,7 @@
 
 use super::Schema;
 use super::condition::conditions;
+use super::functions::{closed_search_path, quoted, without_ended};
 use super::keys::{composite_reference, composite_unique};
 use crate::hunt::catalogue::roles::quote;
 use crate::hunt::catalogue::{Kind, Policy, Relation};
@@ -21,6 +22,11 @@ pub(super) struct Candidate {
 impl Candidate {
     fn keeps<const N: usize>(sql: [String; N]) -> Self {
         Self { sql: sql.to_vec(), takes_right: false }
+    }
+
+    /// Changes nothing.
+    pub(super) fn nothing() -> Self {
+        Self { sql: vec![], takes_right: false }
     }
 
     fn takes(sql: String) -> Self {
@@ -47,12 +53,10 @@ pub(super) fn candidates(schema: &Schema<'_>, finding: &Finding, rule: Option<&s
              pg_catalog.lo_open(oid, integer) FROM PUBLIC"
                 .to_owned(),
         )),
+        "F25" => all.extend(without_ended(schema, finding)),
         "F28" => {
             let open = objects.helpers.iter().filter(|helper| helper.open_search_path);
-            let sql = open.map(|helper| {
-                let own = if helper.schema == "public" { String::new() } else { quote(&helper.schema) + ", " };
-                format!("ALTER FUNCTION {} SET search_path = {own}public, pg_temp", helper.signature)
-            });
+            let sql = open.map(|helper| closed_search_path(&helper.signature, &helper.schema));
             all.push(Candidate { sql: sql.collect(), takes_right: false });
         }
         "F29" => {
@@ -64,6 +68,23 @@ pub(super) fn candidates(schema: &Schema<'_>, finding: &Finding, rule: Option<&s
             let function = &finding.object;
             all.push(Candidate::keeps([format!("ALTER FUNCTION {function} SECURITY INVOKER")]));
             all.push(Candidate::takes(format!("REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC, {role}")));
+        }
+        "F45" => {
+            let function = schema.catalogue.functions.iter().find(|function| function.signature == finding.object);
+            let sql = function.map(|function| closed_search_path(&function.signature, &function.schema));
+            all.push(Candidate { sql: sql.into_iter().collect(), takes_right: false });
+        }
+        "F60" => {
+            let settings = schema.context.setting.iter().map(String::as_str).chain(["role"]);
+            let reset = |setting: &str| {
+                let parts: Vec<String> = setting.split('.').map(quote).collect();
+                format!("ALTER ROLE {} RESET {}", quote(&schema.app.name), parts.join("."))
+            };
+            all.extend(settings.map(|setting| Candidate::keeps([reset(setting)])));
+        }
+        "F67" => {
+            all.extend(quoted(schema, finding));
+            all.push(Candidate::takes(format!("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC, {role}", finding.object)));
         }
         "F46" => {
             for (function, argument) in &objects.leakproof {
@@ -106,7 +127,7 @@ fn executable(fix: &str) -> Option<Candidate> {
 }
 
 fn for_relation(schema: &Schema<'_>, id: i64, relation: &Relation, finding: &Finding) -> Vec<Candidate> {
-    let (name, role) = (&relation.name, quote(&schema.app.acts_as));
+    let (name, role, objects) = (&relation.name, quote(&schema.app.acts_as), &schema.catalogue.objects);
     let (command, right) = command(finding.verb.as_deref());
     let mut all = Vec::new();
     match relation.kind {
@@ -137,6 +158,13 @@ fn for_relation(schema: &Schema<'_>, id: i64, relation: &Relation, finding: &Fin
         Kind::Table | Kind::Partition | Kind::Child => all.extend(for_policies(schema, id, name, command)),
     }
     match finding.mode.as_str() {
+        "F17" => all.extend(floors(schema, id, name)),
+        "F53" => {
+            let called = objects.definer_triggers.iter().filter(|(table, _)| *table == id);
+            all.extend(
+                called.map(|(_, function)| Candidate::keeps([format!("ALTER FUNCTION {function} SECURITY INVOKER")])),
+            );
+        }
         "F47" | "F48" | "F51" => all.extend(composite_reference(schema, id, finding)),
         "F50" => all.extend(composite_unique(schema, id)),
         _ => {}
@@ -196,6 +224,20 @@ fn for_policies(schema: &Schema<'_>, id: i64, name: &str, command: &str) -> Vec<
             "CREATE POLICY tenant_floor ON {name} AS RESTRICTIVE USING ({condition}) WITH CHECK ({condition})"
         )])
     }));
+    all
+}
+
+/// Restrictive policies that ask for the tenant.
+fn floors(schema: &Schema<'_>, id: i64, name: &str) -> Vec<Candidate> {
+    let policies = schema.catalogue.objects.restrictive(id, "r");
+    let mut all = Vec::new();
+    for condition in &conditions(schema, id) {
+        for policy in &policies {
+            let check = if policy.command == "r" { String::new() } else { format!(" WITH CHECK ({condition})") };
+            let sql = format!("ALTER POLICY {} ON {name} USING ({condition}){check}", quote(&policy.name));
+            all.push(Candidate::keeps([sql]));
+        }
+    }
     all
 }
 

@@ -3,6 +3,7 @@
 
 mod candidate;
 mod condition;
+mod functions;
 mod keys;
 mod trial;
 

@@ -32,6 +32,8 @@ pub(in crate::hunt) struct Prover<'a> {
     /// Reads of A's own rows that worked when nothing was fixed.
     reads: Vec<Probe>,
     clone: PgConnectOptions,
+    /// What a session of the application's role begins with, as its defaults are when this runs.
+    at_login: Vec<String>,
     connection: PgConnection,
     notices: &'a Notices,
 }
@@ -44,14 +46,21 @@ impl<'a> Prover<'a> {
         schema: Schema<'a>,
         reads: Vec<Probe>,
         clone: PgConnectOptions,
+        at_login: Vec<String>,
         notices: &'a Notices,
     ) -> Result<Self, HuntError> {
         let connection = connect(&clone).await?;
-        Ok(Self { schema, reads, clone, connection, notices })
+        Ok(Self { schema, reads, clone, at_login, connection, notices })
     }
 
     /// Looks for a fix of a confirmed finding until time is over, and writes what came of it into the finding.
     pub(in crate::hunt) async fn prove(&mut self, found: &mut Found, deadline: Instant) -> Result<(), HuntError> {
+        // What a clone does not show (a default of the database's own) would be mended by anything.
+        if self.trial(&Candidate::nothing(), Some(&found.probe), &[], None).await?.is_ok() {
+            found.finding.fix = found.rule.clone().unwrap_or_default();
+            found.finding.fix_note = "no fix proven: a clone of the database does not show the finding".to_owned();
+            return Ok(());
+        }
         let tried = candidates(&self.schema, &found.finding, found.rule.as_deref());
         let mut rejected = Vec::new();
         for candidate in &tried {
@@ -148,6 +157,9 @@ impl<'a> Prover<'a> {
             if let Err(error) = run(&mut self.connection, statement.clone()).await {
                 return Ok(Err(format!("does not apply: {}", said(&error))));
             }
+        }
+        for statement in &self.at_login {
+            run(&mut self.connection, statement.clone()).await.map_err(HuntError::database("try a fix"))?;
         }
         run(&mut self.connection, "SAVEPOINT hunt_fix".to_owned()).await.map_err(HuntError::database("try a fix"))?;
         if let Some(probe) = probe {
