@@ -258,15 +258,19 @@ impl Executor {
     ) -> Result<(), TenancyError> {
         let Request { step, .. } = request;
         let (scene, statements) = (Scene::of(transaction), transaction.statements());
+        let kind = leak_kind(step);
         let mut evident = false;
         let ran = step
             .run(transaction.pg(), statements, tenant.id, |row| {
-                outcome.rows += 1;
+                match kind {
+                    LeakKind::Read => outcome.rows += 1,
+                    LeakKind::Write => outcome.writes += 1,
+                }
                 if row.tenant == tenant.id && row.canary.is_none_or(|owner| owner == tenant.slug) {
                     return;
                 }
                 outcome.touched = outcome.touched.or(scene.tainted);
-                match leak_kind(step) {
+                match kind {
                     LeakKind::Read => outcome.leaked += 1,
                     LeakKind::Write => outcome.foreign_write = true,
                 }
