@@ -212,6 +212,28 @@ mod tests {
         }
     }
 
+    /// An undo that failed stays failed, in whatever order it is told beside one that did not.
+    #[test]
+    fn the_worse_of_two_undos_stands() {
+        let scenario = with_drop();
+        let failed = Event::FaultHealed {
+            at_us: 3_000_000,
+            fault: 0,
+            touched: 100,
+            unit: "things".into(),
+            verified: false,
+            problem: Some("it is still on".into()),
+        };
+        let mut journal = Journal::healthy(&scenario);
+        journal.more.insert(0, failed.clone());
+        let mut other = Journal::healthy(&scenario);
+        other.more.push(failed);
+        for journal in [journal, other] {
+            let summary = journal.judge(&scenario).faults.remove(0);
+            assert_eq!((summary.undone, summary.problem.as_deref()), (false, Some("it is still on")));
+        }
+    }
+
     /// In the baseline 5% of the arrivals may miss their time and no more; under fault the system may refuse them. Where
     /// no latency is measured late is good enough.
     #[test]
