@@ -185,7 +185,7 @@ impl Stand<'_> {
         Ok(Sample { p50_us: at(0.5), p99_us: at(0.99), per_s: rate.ok_or("pgbench says no rate")? })
     }
 
-    /// The proxy as `tenant-chaos proxy` runs it: on a thread of its own.
+    /// The proxy as `tenant-chaos proxy` runs it: on threads of its own.
     fn own_proxy(&self) -> Result<Way, Failure> {
         let (stop, stopped) = mpsc::channel::<()>();
         let (tell, told) = mpsc::channel();
@@ -193,7 +193,9 @@ impl Stand<'_> {
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
-                let proxy = Proxy::start(ProxyOptions::new(upstream)).await.map_err(std::io::Error::other)?;
+                let proxy = Proxy::start(ProxyOptions::new(upstream).with_threads_of_its_own())
+                    .await
+                    .map_err(std::io::Error::other)?;
                 // Nobody listens only if the bench is ending.
                 let _ = tell.send(proxy.address().port());
                 tokio::task::spawn_blocking(move || stopped.recv()).await.ok();

@@ -98,6 +98,7 @@ fn a_plan_tells_times_undo_and_worst_case() {
         String::from_utf8(plan.success().get_output().stdout.clone()).unwrap()
     };
     let (first, again, other) = (plan("1"), plan("1"), plan("2"));
+    assert!(first.contains("fault 1 ") && !first.contains("fault 0 "), "{first}");
     for part in ["context.drop takes effect", "undo", "worst case", "$", "arrivals", "verify"] {
         assert!(first.contains(part), "{part} is missing in: {first}");
     }

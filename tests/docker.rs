@@ -1,5 +1,5 @@
-//! Proves the docker provider on a real engine: start, pause, kill, restart, a cut network, a bounded volume, and what a
-//! killed harness leaves behind.
+//! Proves the docker provider on a real engine: start, pause, kill, restart, a cut network, a bounded volume, a
+//! replica that takes over, and what a killed harness leaves behind.
 //!
 //! Without an engine the tests are listed as ignored, with the reason in their kind, unless
 //! `TENANT_CHAOS_REQUIRE_DOCKER=1`: then that is a failure.
@@ -12,7 +12,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use sqlx::{Connection, PgConnection};
 use tenant_chaos::observe::{Roster, TenantId};
-use tenant_chaos::scenario::{Fleet, Pooler, PoolerSpec};
+use tenant_chaos::scenario::{Fleet, Pooler, PoolerSpec, Replica};
 use tenant_chaos::stack::{Control, LoginRole, Needs, ProviderChoice, Server, StackOptions, Sweep, clean};
 use tokio::runtime::Runtime;
 
@@ -31,13 +31,14 @@ fn main() -> ExitCode {
     let required = std::env::var("TENANT_CHAOS_REQUIRE_DOCKER").is_ok_and(|value| value == "1");
     let ignored = engine.is_err() && !required;
     let kind = if ignored { "no Docker engine answers" } else { "" };
-    let tests: [(&str, Test); 9] = [
+    let tests: [(&str, Test); 10] = [
         ("a_container_serves_on_loopback_and_leaves_nothing", serves_and_leaves_nothing),
         ("a_paused_server_answers_again", paused),
         ("a_killed_server_recovers", killed),
         ("a_server_restarts_with_other_settings", restarted),
         ("a_container_leaves_its_network_and_comes_back", off_the_network),
         ("databases_lie_on_the_bounded_volume", bounded_volume),
+        ("a_replica_follows_and_takes_over_and_leaves_nothing", replica),
         ("a_pooler_serves_beside_the_server_and_leaves_nothing", pooler_beside_the_server),
         ("leftovers_of_the_dead_are_swept_and_those_of_the_living_are_not", leftovers),
         ("an_image_that_is_not_there_is_named_with_what_mends_it", no_image),
@@ -245,6 +246,37 @@ fn bounded_volume() -> Result<(), Failed> {
         assert!(place.starts_with(&volume.display().to_string()), "{place}");
         Ok(server.stop().await?)
     })
+}
+
+/// A replica in a container of its own reads what was acknowledged, takes over when its primary is killed, at its own
+/// address, and both are gone afterwards.
+fn replica() -> Result<(), Failed> {
+    let run = runtime().block_on(async {
+        let needs = Needs { own: true, disk_bytes: None, replica: Some(Replica::Sync) };
+        let server = Server::start(&StackOptions { needs, ..options() }, None).await?;
+        let control = server.control().expect("a server of its own has hands");
+        let id = server.container_id().await.ok_or("no container")?;
+        let run = docker(&["inspect", "--format", "{{index .Config.Labels \"tenant-chaos.run\"}}", &id])?;
+        assert_eq!(containers_of(&run)?, 2);
+        let mut primary = PgConnection::connect_with(&control.admin()).await?;
+        sqlx::raw_sql("CREATE TABLE kept AS SELECT 42 AS answer").execute(&mut primary).await?;
+        let replica = control.replica_admin().await.ok_or("no replica")?;
+        let mut replica = PgConnection::connect_with(&replica).await?;
+        let kept = "SELECT answer FROM kept";
+        assert_eq!(sqlx::query_scalar::<_, i32>(kept).fetch_one(&mut replica).await?, 42);
+        assert!(sqlx::raw_sql("DROP TABLE kept").execute(&mut replica).await.is_err(), "a replica takes writes");
+        let before = control.admin().get_port();
+        control.replace_primary().await?;
+        assert_ne!(control.admin().get_port(), before);
+        assert!(ask(&mut primary).await.is_err(), "the old primary answers");
+        sqlx::raw_sql("SELECT pg_promote()").execute(&mut replica).await?;
+        let mut promoted = PgConnection::connect_with(&control.admin()).await?;
+        assert_eq!(sqlx::query_scalar::<_, i32>(kept).fetch_one(&mut promoted).await?, 42);
+        server.stop().await?;
+        Ok::<_, Failed>(run)
+    })?;
+    assert_eq!(containers_of(&run)?, 0);
+    Ok(())
 }
 
 /// A harness that is killed with -9 leaves a container, here one that a fault had paused, which `clean` removes; that of a living harness stays.

@@ -266,7 +266,7 @@ async fn what_cannot_be_discovered_is_asked_for() {
     .unwrap();
     let target = Target::Schema(file.clone());
     let report = hunt(&target, &server, Some("app"), &Config::default()).await.unwrap();
-    assert_eq!(report.verdict(), HuntVerdict::NothingTested);
+    assert_eq!(report.verdict(), HuntVerdict::Inconclusive);
     assert!(report.question().is_some_and(|question| question.contains("[context]")));
 
     let config = Config::parse(
@@ -319,7 +319,7 @@ async fn a_failed_control_is_no_success() {
     let report = hunt(&target, &server, Some("chaos_app"), &Config::default()).await.unwrap();
     server.stop().await.unwrap();
     assert_eq!(report.discovered.control_visible, 0);
-    assert_eq!(report.verdict(), HuntVerdict::NothingTested, "{:#?}", report.coverage.isolated);
+    assert_eq!(report.verdict(), HuntVerdict::Inconclusive, "{:#?}", report.coverage.isolated);
 }
 
 /// Through PgBouncer in transaction mode the reference schema isolates; an application that sets its tenant for the

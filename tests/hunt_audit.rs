@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it wanted by panicking")]
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
-use tenant_chaos::hunt::{HuntError, Severity, Target, apply, audit, open_read_only};
+use tenant_chaos::hunt::{Audit, Finding, HuntError, Severity, Target, apply, audit, open_read_only};
 use tenant_chaos::stack::{ProviderChoice, Server, StackOptions};
 
 const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
@@ -40,6 +40,21 @@ async fn bad_input_is_named() {
     let HuntError::Sql { path, line, message, .. } = error else { panic!("{error}") };
     assert!(path.ends_with("2.sql") && line == 5, "{}:{line}", path.display());
     assert!(message.contains("missing_column") && message.contains("42703"), "{message}");
+
+    // What a file does not commit would be gone, and the rest be called closed.
+    std::fs::write(folder.path().join("2.sql"), "BEGIN;\nCREATE TABLE b (id int);\n").unwrap();
+    let error = apply(&target, &server).await.unwrap_err();
+    assert!(error.is_input() && error.to_string().contains("2.sql") && error.to_string().contains("COMMIT"), "{error}");
+    std::fs::write(
+        folder.path().join("2.sql"),
+        "BEGIN; CREATE TABLE b (id int); COMMIT; SET SESSION AUTHORIZATION nobody_yet",
+    )
+    .unwrap();
+    std::fs::write(folder.path().join("3.sql"), "CREATE TABLE c (id int);").unwrap();
+    let mut connection = admin(&server, &apply(&target, &server).await.unwrap().database).await;
+    let owners = "SELECT string_agg(DISTINCT relowner::regrole::text, ' ') FROM pg_class WHERE relname IN ('b', 'c')";
+    let owners: String = sqlx::query_scalar(owners).fetch_one(&mut connection).await.unwrap();
+    assert_ne!(owners, "nobody_yet");
 
     let nothing = Target::Schema(folder.path().join("none"));
     assert!(apply(&nothing, &server).await.unwrap_err().is_input());
@@ -90,6 +105,11 @@ async fn the_reference_schema_is_closed() {
 
 const MINE: &str = "tenant_id = (SELECT NULLIF(current_setting('app.tenant_id', true), '')::uuid)";
 
+/// A table whose tenant column has another spelling, and its tenant's condition.
+const NOTES: &str = "CREATE TABLE notes (id int, \"tenantId\" uuid); ALTER TABLE notes ENABLE ROW LEVEL SECURITY; \
+                     ALTER TABLE notes FORCE ROW LEVEL SECURITY; GRANT SELECT ON notes TO chaos_app;";
+const OURS: &str = "\"tenantId\" = NULLIF(current_setting('app.tenant_id', true), '')::uuid";
+
 /// Failure modes and how to plant them. `{MINE}` stands for the tenant's condition.
 const PLANTED: &[(&str, &str)] = &[
     ("F01", "DROP POLICY tenant_isolation ON documents; ALTER TABLE documents DISABLE ROW LEVEL SECURITY"),
@@ -119,10 +139,43 @@ const PLANTED: &[(&str, &str)] = &[
     ("F18", "CREATE POLICY x ON documents USING (coalesce(current_setting('app.tenant_id', true), '') = '' OR {MINE})"),
     ("F18", "CREATE POLICY x ON documents USING (current_setting('app.tenant_id', true) IS NULL OR {MINE})"),
     (
+        "F18",
+        "CREATE POLICY x ON documents USING (CASE WHEN current_setting('app.tenant_id', true) = '' THEN true ELSE {MINE} END)",
+    ),
+    (
+        "F18",
+        "CREATE POLICY x ON documents USING (tenant_id = coalesce(NULLIF(current_setting('app.tenant_id', true), '')::uuid, tenant_id))",
+    ),
+    // What restricts has a branch for a missing tenant of its own, or is for another command.
+    (
+        "F15",
+        "CREATE POLICY x ON documents USING (true); CREATE POLICY floor ON documents AS RESTRICTIVE USING (current_setting('app.tenant_id', true) IS NULL OR {MINE})",
+    ),
+    (
+        "F36",
+        "CREATE POLICY x ON documents USING (true); CREATE POLICY floor ON documents AS RESTRICTIVE FOR SELECT USING ({MINE})",
+    ),
+    (
+        "F35",
+        "CREATE POLICY x ON documents FOR UPDATE USING ({MINE}) WITH CHECK (true); CREATE POLICY floor ON documents AS RESTRICTIVE FOR UPDATE USING ({MINE}) WITH CHECK (true)",
+    ),
+    ("F01", "CREATE TABLE notes (id int, \"tenantId\" uuid); GRANT SELECT ON notes TO chaos_app"),
+    ("F19", "{NOTES} CREATE POLICY x ON notes USING (\"tenantId\" IS NULL OR {OURS})"),
+    (
+        "F21",
+        "{NOTES} CREATE POLICY x ON notes USING (EXISTS (SELECT FROM notes n WHERE n.\"tenantId\" = n.\"tenantId\"))",
+    ),
+    ("F32", "{NOTES} CREATE POLICY x ON notes USING (\"tenantId\" = '00000000-0000-0000-0000-000000000001' OR {OURS})"),
+    (
         "F19",
         "ALTER TABLE documents DROP CONSTRAINT documents_pkey; ALTER TABLE documents ALTER tenant_id DROP NOT NULL; CREATE POLICY x ON documents USING (tenant_id IS NULL OR {MINE})",
     ),
     ("F20", "CREATE POLICY x ON documents USING (current_setting('app.bypass', true) = 'on')"),
+    ("F20", "CREATE POLICY x ON documents USING ({MINE} OR current_setting('app.bypass', true)::bool)"),
+    (
+        "F20",
+        "CREATE POLICY x ON documents USING ({MINE} OR (current_setting('app.role', true) = 'admin' AND title <> ''))",
+    ),
     ("F21", "CREATE POLICY x ON documents USING (EXISTS (SELECT FROM memberships m WHERE m.tenant_id = tenant_id))"),
     ("F23", "CREATE POLICY x ON documents USING (current_setting('app.tenant_id', true) IS NOT NULL)"),
     ("F24", "CREATE POLICY x ON documents USING (tenant_id::text LIKE current_setting('app.tenant_id', true) || '%')"),
@@ -144,6 +197,10 @@ const PLANTED: &[(&str, &str)] = &[
     ("F41", "CREATE VIEW v AS SELECT * FROM documents; GRANT SELECT ON v TO chaos_app"),
     ("F43", "CREATE VIEW v AS SELECT * FROM documents WHERE {MINE}; GRANT SELECT ON v TO chaos_app"),
     ("F44", "CREATE FUNCTION f() RETURNS SETOF documents LANGUAGE sql SECURITY DEFINER AS 'SELECT * FROM documents'"),
+    (
+        "F44",
+        "{NOTES} ALTER TABLE notes RENAME TO \"orders (2024)\"; CREATE FUNCTION f() RETURNS SETOF \"orders (2024)\" LANGUAGE sql SECURITY DEFINER AS 'SELECT * FROM \"orders (2024)\"'",
+    ),
     ("F45", "CREATE FUNCTION f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1'"),
     ("F46", "CREATE FUNCTION f(text) RETURNS bool LANGUAGE sql LEAKPROOF AS 'SELECT true'"),
     (
@@ -160,9 +217,60 @@ const PLANTED: &[(&str, &str)] = &[
         "ALTER TABLE projects ADD UNIQUE (id); ALTER TABLE documents ADD FOREIGN KEY (project_id) REFERENCES projects (id)",
     ),
     ("F60", "ALTER ROLE chaos_app SET app.tenant_id = '00000000-0000-0000-0000-000000000001'"),
+    ("F60", "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET app.tenant_id = ''x''', current_database()); END $$"),
     ("F71", "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO chaos_app"),
     ("F72", "CREATE PUBLICATION p FOR ALL TABLES"),
 ];
+
+/// What looks like a failure mode and isolates.
+const CLOSED: &[&str] = &[
+    // A soft delete beside the tenant.
+    "ALTER TABLE documents ADD deleted_at timestamptz; ALTER POLICY tenant_isolation ON documents USING (tenant_id = current_setting('app.tenant_id', true)::uuid AND deleted_at IS NULL)",
+    "ALTER TABLE documents ADD deleted_at timestamptz; ALTER POLICY tenant_isolation ON documents USING (tenant_id = NULLIF(current_setting('app.tenant_id', true), '')::uuid AND deleted_at IS NULL)",
+    // It denies where no tenant is set.
+    "ALTER POLICY tenant_isolation ON documents USING (CASE WHEN current_setting('app.tenant_id', true) = '' THEN false ELSE {MINE} END)",
+    // A restrictive policy asks for the tenant, whatever others let through.
+    "CREATE POLICY x ON documents USING (true); CREATE POLICY floor ON documents AS RESTRICTIVE USING ({MINE})",
+    "CREATE POLICY x ON documents USING (title = 'public'); CREATE POLICY floor ON documents AS RESTRICTIVE USING ({MINE} AND title <> '')",
+    "CREATE POLICY x ON documents USING (current_setting('app.tenant_id', true) IS NULL OR current_setting('app.bypass', true) = 'on' OR tenant_id = '00000000-0000-0000-0000-000000000001'); CREATE POLICY floor ON documents AS RESTRICTIVE USING ({MINE})",
+    "CREATE POLICY x ON documents FOR SELECT USING (true); CREATE POLICY floor ON documents AS RESTRICTIVE FOR SELECT USING ({MINE})",
+    // A flag that narrows.
+    "ALTER POLICY tenant_isolation ON documents USING ({MINE} AND current_setting('app.role', true) = 'admin')",
+    // Settings that say no tenant, or are for others.
+    "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET auto_explain.log_min_duration = ''1s''', current_database()); END $$",
+    "ALTER ROLE chaos_app SET pgrst.db_schemas = 'public'",
+    "CREATE ROLE reporter; ALTER ROLE reporter SET app.tenant_id = '00000000-0000-0000-0000-000000000001'",
+    // Names that are no regular expressions.
+    "{NOTES} ALTER TABLE notes RENAME TO \"audit(2024\"; CREATE FUNCTION \"f[\"() RETURNS uuid LANGUAGE sql AS 'SELECT NULL::uuid'; CREATE POLICY x ON \"audit(2024\" USING (\"tenantId\" = \"f[\"())",
+];
+
+/// What isolates is not called a leak, however much it looks like one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_isolates_is_left_alone() {
+    let server = server().await;
+    let mut connection = admin(&server, &reference(&server).await).await;
+    let clean = audit(&mut connection, Some("chaos_app")).await.unwrap();
+    let mut wrong = Vec::new();
+    for sql in CLOSED {
+        let found = planted(&mut connection, sql).await;
+        let is_open = |f: &&Finding| matches!(f.severity, Severity::Leak | Severity::Write);
+        let new = found.findings.iter().filter(|f| !clean.findings.contains(f)).filter(is_open);
+        wrong.extend(new.map(|f| format!("{} {}: {sql}", f.mode, f.evidence)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    server.stop().await.unwrap();
+}
+
+/// The audit with something planted, which is rolled back.
+async fn planted(connection: &mut PgConnection, sql: &str) -> Audit {
+    let sql = sql.replace("{NOTES}", NOTES).replace("{MINE}", MINE).replace("{OURS}", OURS);
+    sqlx::raw_sql("BEGIN").execute(&mut *connection).await.unwrap();
+    let planted = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut *connection).await;
+    planted.unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let found = audit(connection, Some("chaos_app")).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+    sqlx::raw_sql("ROLLBACK").execute(connection).await.unwrap();
+    found
+}
 
 /// Every planted failure mode is found under its id; rolled back, it is gone, so the finding comes from the planting.
 #[tokio::test(flavor = "multi_thread")]
@@ -172,14 +280,7 @@ async fn planted_modes_are_found() {
     let clean = audit(&mut connection, Some("chaos_app")).await.unwrap();
     let mut missed = Vec::new();
     for (mode, sql) in PLANTED {
-        let sql = sql.replace("{MINE}", MINE);
-        sqlx::raw_sql("BEGIN").execute(&mut connection).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(sql.clone()))
-            .execute(&mut connection)
-            .await
-            .unwrap_or_else(|e| panic!("{sql}: {e}"));
-        let found = audit(&mut connection, Some("chaos_app")).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
-        sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
+        let found = planted(&mut connection, sql).await;
         let new: Vec<_> = found.findings.iter().filter(|f| !clean.findings.contains(f)).map(|f| &f.mode).collect();
         if !new.contains(&&(*mode).to_owned()) {
             missed.push(format!("{mode}, found only {new:?}: {sql}"));

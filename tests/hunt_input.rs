@@ -9,7 +9,7 @@ use assert_cmd::Command;
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use sqlx::{ConnectOptions, Connection, PgConnection};
-use tenant_chaos::hunt::{Config, Target, hunt, json};
+use tenant_chaos::hunt::{Config, Target, apply, audit_applied, hunt, json};
 use tenant_chaos::stack::{ProviderChoice, Server, StackOptions};
 
 /// `tenant-chaos` with a schema of its own in `schema.sql` of a new folder, in which it runs.
@@ -88,6 +88,58 @@ fn a_superuser_as_application_is_a_finding() {
     program.args(HUNT).assert().code(0);
 }
 
+/// A context that hunt.toml says is tried in every state that a discovered one is: a policy that is open for an empty
+/// setting is found open, in the state of that name too.
+#[test]
+fn a_context_that_is_given_is_tried_in_every_state() {
+    let (folder, mut program) = given(&format!(
+        "{NOTES}{POLICY}CREATE POLICY jobs ON notes FOR SELECT USING (current_setting('app.tenant', true) = '');\n"
+    ));
+    let enter = "enter = [\"SELECT set_config('app.tenant', '{id}', true) -- as the application does\"]";
+    let ids = ["a", "b"].map(|name| {
+        format!("[tenants.{name}]\nvariables = {{ id = '{0}-0000-4000-8000-{1}' }}\n", name.repeat(8), name.repeat(12))
+    });
+    std::fs::write(folder.path().join("hunt.toml"), format!("[context]\n{enter}\n{}", ids.concat())).unwrap();
+    program.args(HUNT).args(["--config", "hunt.toml", "--out", "out"]).assert().code(1);
+    let found = report(folder.path());
+    assert_eq!(found["discovered"]["control_visible"], 1);
+    let cells = found["coverage"]["cells"].as_array().unwrap();
+    let outcome = |state: &str| {
+        let is = |cell: &&serde_json::Value| cell["verb"] == "SELECT" && cell["context_state"] == state;
+        cells.iter().find(is).map(|cell| cell["outcome"].as_str().unwrap_or_default().to_owned())
+    };
+    assert_eq!(outcome("own tenant").as_deref(), Some("isolated"), "{cells:#?}");
+    assert_eq!(outcome("empty").as_deref(), Some("leaking"));
+    for state in ["bogus", "pattern", "forged: a quote"] {
+        assert_eq!(outcome(state).as_deref(), Some("isolated"), "{state}");
+    }
+    // What was set and is reset is empty.
+    for state in ["after RESET", "after DISCARD ALL"] {
+        assert_eq!(outcome(state).as_deref(), Some("leaking"), "{state}");
+    }
+}
+
+/// A tenant that is pinned for a role or for the database leaks where no tenant is set, and a change of the policies does
+/// not mend it: none is called a proven fix because the trial's session is not pinned.
+#[test]
+fn a_pinned_tenant_is_mended_by_no_policy() {
+    let tenant = "aaaaaaaa-0000-4000-8000-aaaaaaaaaaaa";
+    for pin in [
+        format!("ALTER ROLE app SET app.tenant = '{tenant}';"),
+        format!(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET app.tenant = %L', current_database(), '{tenant}'); END $$;"
+        ),
+    ] {
+        let (folder, mut program) = given(&format!("{NOTES}{POLICY}{pin}"));
+        program.args(HUNT).args(["--out", "out"]).assert().code(1);
+        let found = report(folder.path());
+        let findings = found["findings"].as_array().unwrap();
+        let leak = findings.iter().find(|f| f["status"] == "confirmed" && f["context_state"] == "never set").unwrap();
+        let is_mended = leak["fix_status"] == "proven" && !leak["fix"].as_str().unwrap().contains("REVOKE");
+        assert!(!is_mended, "{pin}: {leak:#}");
+    }
+}
+
 fn report(folder: &Path) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(folder.join("out/hunt.json")).unwrap()).unwrap()
 }
@@ -124,6 +176,39 @@ async fn a_live_database_is_not_touched() {
         .unwrap();
     assert_eq!(left, 0);
     admin.close().await.unwrap();
+    own.stop().await.unwrap();
+    live.stop().await.unwrap();
+}
+
+/// What sessions of a live database begin with is part of what is hunted: settings of roles and of the database, and who
+/// may log in. Its version is what is reported, not that of the throw-away server.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pinned_tenant_of_a_live_database_is_found() {
+    let options = StackOptions { provider: ProviderChoice::Local, ..StackOptions::default() };
+    let (live, own) = (Server::start(&options, None).await.unwrap(), Server::start(&options, None).await.unwrap());
+    let mut owner = PgConnection::connect_with(&live.admin("postgres")).await.unwrap();
+    let settings = "ALTER ROLE app SET app.tenant = 'a''b'; ALTER DATABASE postgres SET app.tenant = 'everybody''s'; \
+                    ALTER ROLE app IN DATABASE postgres SET app.tenant = 'here'; ALTER ROLE app SET work_mem = '8MB'; \
+                    ALTER DATABASE postgres SET default_transaction_read_only = off;";
+    let schema = format!(
+        "CREATE ROLE app LOGIN; CREATE ROLE reader; GRANT reader TO app WITH ADMIN OPTION; {NOTES}{POLICY}{settings}"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(schema)).execute(&mut owner).await.unwrap();
+    let mut url = live.admin("postgres").to_url_lossy();
+    url.set_query(None);
+    let applied = apply(&Target::Database(url.to_string()), &own).await.unwrap();
+    owner.close().await.unwrap();
+    assert!(applied.live_version.is_some_and(|version| version >= 100_000));
+
+    let mut connection = PgConnection::connect_with(&own.admin(&applied.database)).await.unwrap();
+    let found = audit_applied(&mut connection, &applied, Some("app")).await.unwrap();
+    let pinned = found.findings.iter().filter(|finding| finding.mode == "F60").map(|finding| finding.evidence.as_str());
+    assert_eq!(pinned.collect::<Vec<_>>(), ["app.tenant=a'b", "app.tenant=here", "app.tenant=everybody's"]);
+    let query = "SELECT rolcanlogin AND (SELECT bool_and(admin_option) FROM pg_auth_members WHERE member = r.oid) \
+                 AND NOT EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) x WHERE x ~ '^(work_mem|default)') \
+                 FROM pg_roles r WHERE rolname = 'app'";
+    assert!(sqlx::query_scalar::<_, bool>(query).fetch_one(&mut connection).await.unwrap());
+    connection.close().await.unwrap();
     own.stop().await.unwrap();
     live.stop().await.unwrap();
 }

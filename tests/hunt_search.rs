@@ -63,7 +63,7 @@ async fn a_schema_that_isolates_has_no_sequence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_used_up_budget_is_reported() {
     let report = hunted("", &Options { budget: Duration::ZERO, ..Options::default() }).await;
-    assert_eq!(report.verdict(), HuntVerdict::NothingTested);
+    assert_eq!(report.verdict(), HuntVerdict::Inconclusive);
     let cut = |cell: &tenant_chaos::hunt::Cell| {
         cell.outcome == Outcome::NotTested && cell.reason.as_ref().is_some_and(|reason| reason.contains("budget"))
     };

@@ -115,3 +115,31 @@ fn a_pooler_is_not_left() {
         interrupted(&scenario, moment, signal);
     }
 }
+
+/// A hunt, and its pooler, are undone by a signal wherever it is; and after a kill -9 by `clean`. It has said nothing, so
+/// its exit code is that of what could not be decided.
+#[test]
+fn a_hunt_is_not_left() {
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    for (moment, signal) in [
+        ("starting PostgreSQL", Signal::SIGINT),
+        ("seeding and probing", Signal::SIGTERM),
+        ("through PgBouncer", Signal::SIGINT),
+        ("through PgBouncer", Signal::SIGKILL),
+    ] {
+        let machine = Machine::new(SCENARIO);
+        let mut hunt = machine.tenant_chaos();
+        hunt.args(["hunt", "--schema", schema, "--provider", "local", "--out"]).arg(machine.path().join("out"));
+        let mut hunt = hunt.env("RUST_LOG", "tenant_chaos=debug").stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let said = when_it_says(&mut hunt, moment, |hunt| send(hunt, signal));
+        let status = hunt.wait().unwrap();
+        let case = format!("{signal} at {moment:?} ({status}): {said}");
+        if signal == Signal::SIGKILL {
+            machine.clean_until_empty();
+        } else {
+            assert_eq!(status.code(), Some(3), "{case}");
+        }
+        let left = machine.left();
+        assert!(left.is_empty(), "{case}left: {left:#?}");
+    }
+}

@@ -174,4 +174,14 @@ fn a_run_of_nothing_passes_nothing() {
         .code(2)
         .stderr(contains("`horizon` must not be zero"));
     price(&["tornado", run]).code(2).stderr(contains("no scenario"));
+    assert_eq!(exit_code_with_a_closed_pipe(&["price", "gate", run, "--max-leak-ub", "0.5"]), Some(1));
+    assert_eq!(exit_code_with_a_closed_pipe(&["price", "gate", run, "--max-eal", "1", "--json"]), Some(3));
+}
+
+/// A reader who has seen enough and leaves (`| head`) does not turn the verdict.
+fn exit_code_with_a_closed_pipe(arguments: &[&str]) -> Option<i32> {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("tenant-chaos"));
+    command.args(arguments).stdout(writer).status().unwrap().code()
 }

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::Exit;
+use super::options::fetch_from;
 use super::output::{CliError, print, print_json};
+use super::stops::Stops;
+use crate::diagnostics::visible;
 use crate::hunt::{self, Audit as Found, HuntError, Target};
 use crate::stack::{ProviderChoice, Server, StackOptions};
 
@@ -33,6 +36,9 @@ pub(super) struct TargetArgs {
     /// Who provides the throw-away server: auto, docker or local.
     #[arg(long, value_name = "NAME", default_value_t = ProviderChoice::Auto, env = "TENANT_CHAOS_PROVIDER")]
     provider: ProviderChoice,
+    /// Image of the docker provider: which version of Postgres is hunted.
+    #[arg(long, value_name = "IMAGE", env = "TENANT_CHAOS_IMAGE")]
+    image: Option<String>,
     /// Folder with `postgres` and `initdb` for the local provider.
     #[arg(long, value_name = "FOLDER", env = "TENANT_CHAOS_BIN_DIR")]
     bin_dir: Option<PathBuf>,
@@ -52,32 +58,47 @@ impl TargetArgs {
         if self.provider == ProviderChoice::External {
             return Err(CliError::Usage("a hunt makes roles, so it needs a server of its own: docker or local".into()));
         }
-        let (provider, bin_dir) = (self.provider, self.bin_dir.clone());
-        Ok(Server::start(&StackOptions { provider, bin_dir, ..StackOptions::default() }, None).await?)
+        Ok(Server::start(&self.options(), None).await?)
+    }
+
+    fn options(&self) -> StackOptions {
+        StackOptions {
+            provider: self.provider,
+            image: self.image.clone(),
+            bin_dir: self.bin_dir.clone(),
+            fetch_from: fetch_from(),
+            ..StackOptions::default()
+        }
     }
 }
 
 impl Audit {
     pub(super) fn execute(&self) -> Result<Exit, CliError> {
         let runtime = tokio::runtime::Runtime::new().map_err(CliError::io("start the async runtime"))?;
-        let found = runtime.block_on(self.find())?;
+        let (found, clean) = runtime.block_on(self.find())?;
         match self.json {
             true => print_json(&found)?,
             false => print(&text(&found))?,
         }
-        Ok(if found.is_open() { Exit::Fail } else { Exit::Pass })
+        Ok(match (found.is_open(), clean) {
+            (true, _) => Exit::Fail,
+            (false, false) => Exit::Trouble,
+            (false, true) => Exit::Pass,
+        })
     }
 
-    async fn find(&self) -> Result<Found, CliError> {
+    /// What was found, and whether nothing is left of the server that it took.
+    async fn find(&self) -> Result<(Found, bool), CliError> {
         let role = self.app_role.as_deref();
         if let Some(url) = &self.target.database_url {
             let mut connection = hunt::open_read_only(url).await?;
-            return Ok(hunt::audit(&mut connection, role).await?);
+            return Ok((hunt::audit(&mut connection, role).await?, true));
         }
-        let (target, server) = (self.target.target()?, self.target.server().await?);
-        let found = audit_on(&target, &server, role).await;
-        server.stop().await?;
-        Ok(found?)
+        let (target, mut stops) = (self.target.target()?, Stops::new()?);
+        let server = stops.unless(self.target.server()).await??;
+        let found = stops.unless(audit_on(&target, &server, role)).await;
+        let clean = stops.stop(&server).await;
+        Ok((found??, clean))
     }
 }
 
@@ -90,7 +111,7 @@ async fn audit_on(target: &Target, server: &Server, role: Option<&str>) -> Resul
     let connection = sqlx::PgConnection::connect_with(&server.admin(&applied.database)).await;
     let mut connection =
         connection.map_err(|source| HuntError::Database { what: "connect to the new database", source })?;
-    hunt::audit(&mut connection, role).await
+    hunt::audit_applied(&mut connection, &applied, role).await
 }
 
 fn text(found: &Found) -> String {
@@ -103,15 +124,29 @@ fn text(found: &Found) -> String {
         found.findings.len()
     )];
     for finding in &found.findings {
-        lines.push(format!(
-            "\n{:<12} {}  {}: {}",
-            finding.severity.name(),
-            finding.mode,
-            finding.object,
-            finding.title
-        ));
+        lines.push(String::new());
+        lines.push(format!("{:<12} {}  {}: {}", finding.severity.name(), finding.mode, finding.object, finding.title));
         lines.push(format!("             seen: {}", finding.evidence));
         lines.push(format!("             fix:  {}", finding.fix));
     }
-    lines.join("\n")
+    // Names and values are the schema's, which may hold what a terminal acts on.
+    lines.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The docker provider's image is taken as `run` takes it.
+    #[test]
+    fn an_image_is_taken() {
+        #[derive(clap::Parser)]
+        struct Command {
+            #[command(flatten)]
+            target: TargetArgs,
+        }
+        let given = ["audit", "--schema", "schema.sql", "--image", "registry.test/postgres:16"];
+        let options = <Command as clap::Parser>::parse_from(given).target.options();
+        assert_eq!(options.image.as_deref(), Some("registry.test/postgres:16"));
+    }
 }

@@ -8,6 +8,7 @@ use super::audit::TargetArgs;
 use super::exit::Exit;
 use super::options::MoneyArgs;
 use super::output::{CliError, print, print_json};
+use super::stops::Stops;
 use crate::hunt::{self, Baseline, Config, Finding, HuntReport, HuntVerdict, Options, Status};
 use crate::scenario;
 
@@ -48,7 +49,7 @@ impl Hunt {
         let budget = scenario::length(&self.budget).map_err(|why| CliError::Usage(format!("--budget: {why}")))?;
         let assumptions = self.money.assumptions()?;
         let options = Options { assumptions, budget, seed: self.seed, ..Options::default() };
-        let mut report = runtime.block_on(self.hunt(&config, &options))?;
+        let (mut report, clean) = runtime.block_on(self.hunt(&config, &options))?;
         for fingerprint in baseline.apply(&mut report) {
             eprintln!("the baseline accepts {fingerprint}, which is no longer found: take it out");
         }
@@ -64,17 +65,23 @@ impl Hunt {
             false => print(&hunt::terminal(&report, &self.out))?,
         }
         Ok(match report.verdict() {
+            HuntVerdict::Closed if !clean => Exit::Trouble,
             HuntVerdict::Closed => Exit::Pass,
             HuntVerdict::Confirmed => Exit::Fail,
-            HuntVerdict::NothingTested => Exit::Inconclusive,
+            HuntVerdict::Inconclusive => Exit::Inconclusive,
         })
     }
 
-    async fn hunt(&self, config: &Config, options: &Options) -> Result<HuntReport, CliError> {
-        let (target, server) = (self.target.target()?, self.target.server().await?);
-        let report = hunt::hunt_with(&target, &server, self.app_role.as_deref(), config, options).await;
-        server.stop().await?;
-        Ok(report?)
+    /// The report, and whether nothing is left of the server. A signal ends the hunt, and the server with it.
+    async fn hunt(&self, config: &Config, options: &Options) -> Result<(HuntReport, bool), CliError> {
+        let (target, mut stops) = (self.target.target()?, Stops::new()?);
+        eprintln!("hunt: starting PostgreSQL");
+        let server = stops.unless(self.target.server()).await??;
+        eprintln!("hunt: seeding and probing on a server of our own, within a budget of {}", self.budget);
+        let hunted = hunt::hunt_with(&target, &server, self.app_role.as_deref(), config, options);
+        let report = stops.unless(hunted).await;
+        let clean = stops.stop(&server).await;
+        Ok((report??, clean))
     }
 
     fn baseline(&self) -> Result<Baseline, CliError> {
@@ -92,9 +99,33 @@ fn read(path: &Path) -> Result<String, CliError> {
     std::fs::read_to_string(path).map_err(|error| CliError::Usage(format!("cannot read {}: {error}", path.display())))
 }
 
+/// Takes out the reproducers of an earlier hunt: those of what is no longer found would be run as if it were.
+fn remove_reproducers(folder: &Path) -> Result<(), CliError> {
+    let failed = || CliError::io(format!("take out the reproducers in {}", folder.display()));
+    for entry in std::fs::read_dir(folder).map_err(failed())? {
+        let path = entry.map_err(failed())?.path();
+        if path.file_name().is_some_and(|name| is_reproducer(&name.to_string_lossy())) {
+            std::fs::remove_file(&path).map_err(failed())?;
+        }
+    }
+    Ok(())
+}
+
+/// `F15-0123456789abcdef.sql`
+fn is_reproducer(name: &str) -> bool {
+    let parts = name.strip_suffix(".sql").and_then(|name| name.strip_prefix('F')?.split_once('-'));
+    parts.is_some_and(|(mode, fingerprint)| {
+        mode.len() == 2
+            && mode.bytes().all(|byte| byte.is_ascii_digit())
+            && fingerprint.len() == 16
+            && fingerprint.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
+}
+
 /// Writes hunt.json and a reproducer per confirmed finding, of which it notes the file.
 fn write(report: &mut HuntReport, folder: &Path) -> Result<(), CliError> {
     std::fs::create_dir_all(folder).map_err(CliError::io(format!("create {}", folder.display())))?;
+    remove_reproducers(folder)?;
     let confirmed = |finding: &&mut Finding| finding.status == Status::Confirmed && !finding.reproducer_sql.is_empty();
     for finding in report.findings.iter_mut().filter(confirmed) {
         let name = format!("{}-{}.sql", finding.mode, finding.fingerprint);
@@ -114,4 +145,22 @@ fn write(report: &mut HuntReport, folder: &Path) -> Result<(), CliError> {
         std::fs::write(&path, text).map_err(CliError::io(format!("write {}", path.display())))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reproducers of an earlier hunt go, and nothing else of the folder's does.
+    #[test]
+    fn only_reproducers_are_taken_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = ["hunt.json", "F15-mine.sql", "F15-0123456789abcdef.sql.bak", "schema.sql"];
+        for name in kept.iter().chain(&["F15-0123456789abcdef.sql"]) {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove_reproducers(folder.path()).unwrap();
+        assert!(kept.iter().all(|name| folder.path().join(name).exists()));
+        assert!(!folder.path().join("F15-0123456789abcdef.sql").exists());
+    }
 }

@@ -15,6 +15,7 @@ mod proxy;
 mod report;
 mod run;
 mod schema;
+mod stops;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -59,11 +59,16 @@ impl StackArgs {
             database_url: self.database_url.clone(),
             bin_dir: self.bin_dir.clone(),
             pgbouncer: self.pgbouncer.clone(),
-            fetch_from: std::env::var("TENANT_CHAOS_POSTGRES_SOURCE").ok().filter(|source| !source.is_empty()),
+            fetch_from: fetch_from(),
             keep: self.keep,
             ..StackOptions::default()
         }
     }
+}
+
+/// Where server binaries come from, if not from the public mirror.
+pub(super) fn fetch_from() -> Option<String> {
+    std::env::var("TENANT_CHAOS_POSTGRES_SOURCE").ok().filter(|source| !source.is_empty())
 }
 
 /// What prices are computed with.

@@ -48,6 +48,9 @@ pub(super) enum CliError {
     /// The hunt.
     #[error(transparent)]
     Hunt(#[from] HuntError),
+    /// A signal came before there was a result.
+    #[error("interrupted: nothing is said about the schema, and what was started is gone")]
+    Interrupted,
     /// The server.
     #[error(transparent)]
     Stack(#[from] StackError),
@@ -67,15 +70,10 @@ pub(super) fn bad_input(error: InputError) -> CliError {
 
 /// Says on standard error what went wrong and maps it to an exit code.
 pub(super) fn explain(error: CliError) -> Exit {
-    // A reader who has seen enough (`| head`) is no trouble.
-    if let CliError::Io { source, .. } = &error
-        && source.kind() == std::io::ErrorKind::BrokenPipe
-    {
-        return Exit::Pass;
-    }
     let exit = match &error {
         CliError::Input(_) | CliError::Usage(_) | CliError::Journal { .. } | CliError::Report(_) => Exit::BadInput,
         CliError::Hunt(error) if error.is_input() => Exit::BadInput,
+        CliError::Interrupted => Exit::Inconclusive,
         CliError::Io { .. } | CliError::Run(_) | CliError::Hunt(_) | CliError::Stack(_) => Exit::Trouble,
     };
     let text = match &error {
@@ -101,10 +99,13 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Writes a result.
+/// Writes a result. A reader who has seen enough (`| head`) is no trouble, and no reason to forget the verdict.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()).map_err(CliError::io("write to standard output"))
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(CliError::io("write to standard output")),
+    }
 }
 
 /// Writes a result as JSON.

@@ -14,7 +14,7 @@ use crate::faults;
 use crate::load::LoadPlan;
 use crate::observe::Roster;
 use crate::pricing;
-use crate::scenario::{LoadShape, Pooler, PoolerSpec, Scenario};
+use crate::scenario::{Fault, LoadShape, Pooler, PoolerSpec, Scenario};
 
 #[derive(Debug, Args)]
 pub(super) struct Plan {
@@ -88,7 +88,7 @@ impl<'a> Planned<'a> {
             seconds: plan.until().as_secs_f64(),
             timeline: timeline(scenario),
             // Undone in the opposite order.
-            undo: scenario.faults.iter().rev().map(|fault| undo(fault.index, &fault.action)).collect(),
+            undo: scenario.faults.iter().rev().map(|fault| undo(number(fault), &fault.action)).collect(),
             expectations: expectations(scenario),
             stop: format!("{} foreign rows, or after {:?}", scenario.stop.leaked_rows, scenario.stop.wall_clock),
             worst_case_usd: worst.cost_usd,
@@ -121,8 +121,13 @@ impl<'a> Planned<'a> {
     }
 }
 
-fn undo(index: usize, action: &crate::scenario::FaultAction) -> String {
-    format!("fault {index} {}: {}", action.name(), faults::undo_of(action))
+/// As journals, reports and the proxy count faults: from 1.
+fn number(fault: &Fault) -> usize {
+    fault.index + 1
+}
+
+fn undo(number: usize, action: &crate::scenario::FaultAction) -> String {
+    format!("fault {number} {}: {}", action.name(), faults::undo_of(action))
 }
 
 fn stack(scenario: &Scenario) -> String {
@@ -178,8 +183,8 @@ fn timeline(scenario: &Scenario) -> Vec<Moment> {
     }
     for fault in &scenario.faults {
         let at = inject + fault.at;
-        moments.push((at, format!("fault {} {} takes effect", fault.index, fault.action.name())));
-        moments.push((at + fault.lasts, format!("fault {} {} is undone", fault.index, fault.action.name())));
+        moments.push((at, format!("fault {} {} takes effect", number(fault), fault.action.name())));
+        moments.push((at + fault.lasts, format!("fault {} {} is undone", number(fault), fault.action.name())));
     }
     moments.push((recover + phases.recover, "load ends; verify: the ledger against the database".to_owned()));
     moments.sort_by_key(|(at, _)| *at);

@@ -12,9 +12,10 @@ use clap::Args;
 
 use super::exit::Exit;
 use super::output::{CliError, print};
+use super::stops::Stops;
 use crate::faults::proxy::{Encryption, Judge, Proxy, ProxyError, ProxyOptions, Reach, Upstream};
 use crate::scenario::{self, FaultAction, Scenario};
-use clock::{Ended, Played, Stops, play};
+use clock::{Ended, Played, play};
 use verdict::{Outcome, code_of};
 
 /// Findings are looked for this often.
@@ -61,13 +62,14 @@ impl ProxyArgs {
         let options = ProxyOptions {
             listen: self.listen,
             reach: if self.listen_anywhere { Reach::Anywhere } else { Reach::Loopback },
-            upstream: self.upstream.clone(),
             setting: self.setting.clone(),
             encryption: if self.pass_encryption { Encryption::PassThrough } else { Encryption::Refuse },
             judge: Some(judge.clone()),
             seed: self.seed.or(scenario.as_ref().map(|scenario| scenario.seed)).unwrap_or(1),
+            ..ProxyOptions::new(self.upstream.clone())
         };
-        // One thread relays faster than several that hand connections to each other.
+        let options = options.with_threads_of_its_own();
+        // What is left to do here is to accept, and to play the scenario.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(CliError::io("start the async runtime"))?;
         runtime.block_on(self.serve(options, scenario.as_ref(), &judge))
@@ -80,6 +82,7 @@ impl ProxyArgs {
                 CliError::Usage(format!("{error}; with --listen-anywhere that is what you want"))
             }
             ProxyError::Listen { address, source } => CliError::Io { what: format!("listen on {address}"), source },
+            ProxyError::Threads(source) => CliError::Io { what: "start the proxy's threads".into(), source },
         })?;
         eprintln!("listening on {}, in front of {}", proxy.address(), self.upstream);
         let stop_at = scenario.map(|scenario| scenario.stop.leaked_rows);

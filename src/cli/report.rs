@@ -64,8 +64,13 @@ fn journals(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
         }
         let entries = std::fs::read_dir(path)
             .map_err(|error| CliError::Usage(format!("cannot read {}: {error}", path.display())))?;
-        let files = entries.flatten().map(|entry| entry.path());
-        let mut below: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|end| end == "jsonl")).collect();
+        let mut below = Vec::new();
+        for entry in entries {
+            // What cannot be read may be a journal of a leak.
+            let file =
+                entry.map_err(|error| CliError::Usage(format!("cannot read {}: {error}", path.display())))?.path();
+            below.extend(Some(file).filter(|file| file.extension().is_some_and(|end| end == "jsonl")));
+        }
         below.sort();
         if below.is_empty() {
             return Err(CliError::Usage(format!(

@@ -164,7 +164,7 @@ fn undo_of_server_fault(fault: ServerFault) -> &'static str {
         ServerFault::ReplicaLag { .. } => "the delay is reset; checked that the replica has none",
         ServerFault::ReplicaCut => "the replica is told its primary again; checked that it streams, or was promoted",
         ServerFault::Failover => {
-            "the old primary stays dead and goes with its folder; checked that the new one is in no recovery"
+            "the old primary stays dead and goes with its scenario; checked that the new one is in no recovery"
         }
     }
 }

@@ -3,13 +3,14 @@
 
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, Row};
+use sqlx::{PgConnection, Row};
 
 use super::catalogue::roles::{self, AppRole};
-use super::catalogue::{disjuncts, settings};
+use super::catalogue::settings;
 use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
-use super::rules::{PRELUDE, Rule, holes, near_duplicates, open_branches, rules};
+use super::input::Applied;
+use super::rules::{Scope, holes, near_duplicates, of_policies, rules};
 
 /// Names that tenant columns often have, beside those that the policies compare.
 const USUAL_TENANT_COLUMNS: [&str; 10] = [
@@ -53,11 +54,33 @@ impl Audit {
     }
 }
 
-/// Audits the database of a connection for one role, or for the one that looks like the application's.
+/// Audits the live database of a connection for one role, or for the one that looks like the application's.
 ///
 /// # Errors
 /// The role does not exist or none can be found; or a query fails.
 pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Result<Audit, HuntError> {
+    let version = roles::server_version(connection).await?;
+    audit_for(connection, app_role, Some(version)).await
+}
+
+/// Audits a target that was applied to a server of our own. That server's version says nothing: what counts is the
+/// existing database's, if the target is one.
+///
+/// # Errors
+/// As [`audit`].
+pub async fn audit_applied(
+    connection: &mut PgConnection,
+    applied: &Applied,
+    app_role: Option<&str>,
+) -> Result<Audit, HuntError> {
+    audit_for(connection, app_role, applied.live_version).await
+}
+
+async fn audit_for(
+    connection: &mut PgConnection,
+    app_role: Option<&str>,
+    version: Option<i32>,
+) -> Result<Audit, HuntError> {
     let role = roles::discover(connection, app_role).await?;
     let tenant_columns = tenant_columns(connection).await?;
     let count = "SELECT count(*), count(*) FILTER (WHERE relrowsecurity) FROM pg_class c \
@@ -65,18 +88,18 @@ pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Res
                  WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^(pg_|information_schema)'";
     let row = sqlx::query(count).fetch_one(&mut *connection).await.map_err(HuntError::database("count the tables"))?;
     let (tables, protected_tables): (i64, i64) = (row.get(0), row.get(1));
-    let mut findings = Vec::new();
+    let scope = Scope::read(connection, &role, &tenant_columns).await?;
+    let mut findings = of_policies(connection, &scope).await?;
     for rule in rules() {
-        let rows = hits(connection, rule, &role, &tenant_columns).await?;
+        let rows = scope.hits(connection, rule).await?;
         findings.extend(rows.iter().map(|row| {
             Finding::new(rule.mode, rule.severity, Status::Static, row.get(0), rule.title)
                 .evidence(row.get::<String, _>(1))
                 .fix(row.get::<String, _>(2))
         }));
     }
-    findings.extend(of_branches(connection, &role, &tenant_columns).await?);
     findings.extend(of_names(connection).await?);
-    findings.extend(of_version(connection).await?);
+    findings.extend(version.into_iter().flat_map(of_version));
     if tables > 0 && protected_tables == 0 {
         findings.push(
             Finding::new("F01", Severity::Leak, Status::Static, "(the schema)", "no table has row security")
@@ -102,51 +125,6 @@ pub async fn audit(connection: &mut PgConnection, app_role: Option<&str>) -> Res
     })
 }
 
-/// What a rule says: (object, evidence, fix).
-async fn hits(
-    connection: &mut PgConnection,
-    rule: &Rule,
-    app: &AppRole,
-    tenant_columns: &[String],
-) -> Result<Vec<PgRow>, HuntError> {
-    sqlx::query(AssertSqlSafe(format!("{PRELUDE}{}", rule.query)))
-        .bind(&app.acts_as)
-        .bind(tenant_columns)
-        .bind(&app.name)
-        .fetch_all(connection)
-        .await
-        .map_err(|source| HuntError::Database { what: rule.title, source })
-}
-
-/// Policies of which a branch asks for no tenant.
-async fn of_branches(
-    connection: &mut PgConnection,
-    app: &AppRole,
-    tenant_columns: &[String],
-) -> Result<Vec<Finding>, HuntError> {
-    const POLICIES: Rule = Rule {
-        mode: "F22",
-        severity: Severity::Leak,
-        title: "a branch of a policy asks for no tenant",
-        query: "SELECT name, policy::text, qual, ARRAY(SELECT a.attname::text FROM pg_attribute a \
-                WHERE a.attrelid = relid AND a.attnum > 0 AND NOT a.attisdropped) FROM pol \
-                WHERE permissive AND cmd IN ('*', 'r') AND qual LIKE '% OR %'",
-    };
-    let mut findings = Vec::new();
-    for row in hits(connection, &POLICIES, app, tenant_columns).await? {
-        let (table, policy, condition): (String, String, String) = (row.get(0), row.get(1), row.get(2));
-        let columns: Vec<String> = row.get(3);
-        for (mode, branch) in open_branches(&disjuncts(&condition), &columns, tenant_columns) {
-            findings.push(
-                Finding::new(mode, POLICIES.severity, Status::Static, &table, POLICIES.title)
-                    .evidence(format!("policy {policy}: … OR {branch}"))
-                    .fix("-- ask for the tenant in every branch: mind that AND binds closer than OR"),
-            );
-        }
-    }
-    Ok(findings)
-}
-
 /// Settings that policies read under two spellings.
 async fn of_names(connection: &mut PgConnection) -> Result<Vec<Finding>, HuntError> {
     let settings = settings(connection).await?;
@@ -161,17 +139,14 @@ async fn of_names(connection: &mut PgConnection) -> Result<Vec<Finding>, HuntErr
 }
 
 /// Holes of the server itself.
-async fn of_version(connection: &mut PgConnection) -> Result<Vec<Finding>, HuntError> {
-    let version = "SELECT current_setting('server_version_num')::int";
-    let version: i32 =
-        sqlx::query_scalar(version).fetch_one(connection).await.map_err(HuntError::database("ask for the version"))?;
+fn of_version(version: i32) -> Vec<Finding> {
     let finding = |(hole, to): (String, String)| {
         let title = "the server has a known hole in row security";
         Finding::new("F73", Severity::Drift, Status::Static, &hole, title)
             .evidence(format!("server {}.{}", version / 10_000, version % 10_000))
             .fix(format!("-- upgrade to {to} or later"))
     };
-    Ok(holes(version).into_iter().map(finding).collect())
+    holes(version).into_iter().map(finding).collect()
 }
 
 /// Whether the rule of a static finding still says the same of the same object.
@@ -181,9 +156,17 @@ pub(super) async fn still_hits(
     tenant_columns: &[String],
     finding: &Finding,
 ) -> Result<bool, HuntError> {
+    let scope = Scope::read(connection, app, tenant_columns).await?;
+    if ["F18", "F20", "F22"].contains(&finding.mode.as_str()) {
+        let is_same = |other: &Finding| {
+            other.fingerprint == finding.fingerprint
+                && (&other.object, &other.evidence) == (&finding.object, &finding.evidence)
+        };
+        return Ok(of_policies(connection, &scope).await?.iter().any(is_same));
+    }
     let mut known = false;
     for rule in rules().filter(|rule| rule.mode == finding.mode && rule.title == finding.title) {
-        let rows = hits(connection, rule, app, tenant_columns).await?;
+        let rows = scope.hits(connection, rule).await?;
         let is_same =
             |row: &PgRow| row.get::<String, _>(0) == finding.object && row.get::<String, _>(1) == finding.evidence;
         known = true;
@@ -204,11 +187,25 @@ pub(super) async fn tenant_columns(connection: &mut PgConnection) -> Result<Vec<
          WHERE a.attname NOT IN ('id', 'uuid', 'user_id') \
          GROUP BY a.attname HAVING count(DISTINCT p.polrelid) > 1 ORDER BY count(DISTINCT p.polrelid) DESC, 1 LIMIT 1",
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await
     .map_err(HuntError::database("look for the tenant column"))?;
-    let mut names: Vec<String> = most_used.into_iter().collect();
-    names.extend(USUAL_TENANT_COLUMNS.map(str::to_owned));
-    names.dedup();
+    // In this schema's spelling too: tenantId, TenantID.
+    let spelled: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT a.attname::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
+         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE a.attnum > 0 AND NOT a.attisdropped \
+         AND n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+         AND replace(lower(a.attname), '_', '') = ANY (SELECT replace(u, '_', '') FROM unnest($1::text[]) u) ORDER BY 1",
+    )
+    .bind(&USUAL_TENANT_COLUMNS[..])
+    .fetch_all(connection)
+    .await
+    .map_err(HuntError::database("look for tenant columns"))?;
+    let mut names: Vec<String> = Vec::new();
+    for name in most_used.into_iter().chain(USUAL_TENANT_COLUMNS.map(str::to_owned)).chain(spelled) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     Ok(names)
 }

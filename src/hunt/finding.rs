@@ -103,10 +103,8 @@ impl Finding {
     /// A finding, with the fingerprint that follows from what it is about. Evidence may hold names of one run, so it
     /// does not count.
     pub(super) fn new(mode: &str, severity: Severity, status: Status, object: &str, title: &str) -> Self {
-        let key = [mode, severity.name(), object, title].join("\u{1f}");
-        let fingerprint = blake3::hash(key.as_bytes()).to_hex()[..16].to_owned();
         Self {
-            fingerprint,
+            fingerprint: fingerprint(&[mode, severity.name(), object, title]),
             mode: mode.to_owned(),
             severity,
             status,
@@ -125,6 +123,16 @@ impl Finding {
         }
     }
 
+    /// What a probe did, and in which state of the context. Both count for the fingerprint: who accepts that one state
+    /// leaks has not accepted another. `state` is what stays the same from run to run of `shown`.
+    pub(super) fn by(mut self, verb: &str, state: &str, shown: &str) -> Self {
+        let (mode, severity) = (self.mode.as_str(), self.severity.name());
+        self.fingerprint = fingerprint(&[mode, severity, &self.object, &self.title, verb, state]);
+        self.verb = Some(verb.to_owned());
+        self.context_state = Some(shown.to_owned());
+        self
+    }
+
     pub(super) fn evidence(mut self, evidence: impl Into<String>) -> Self {
         self.evidence = evidence.into();
         self
@@ -134,4 +142,8 @@ impl Finding {
         self.fix = fix.into();
         self
     }
+}
+
+fn fingerprint(parts: &[&str]) -> String {
+    blake3::hash(parts.join("\u{1f}").as_bytes()).to_hex()[..16].to_owned()
 }

@@ -6,26 +6,34 @@ use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use super::audit::{audit, tenant_columns};
-use super::catalogue::roles::AppRole;
-use super::catalogue::{Catalogue, Relation};
+use super::audit::{audit_applied, tenant_columns};
+use super::catalogue::roles::{self, AppRole};
+use super::catalogue::{Catalogue, Relation, login_settings};
 use super::error::HuntError;
 use super::finding::{Finding, FixStatus, Status};
-use super::hunter::{Hunter, Known};
+use super::hunter::{Hunter, Known, Limits};
 use super::input::{Config, Target, apply};
-use super::probe::{context, listen};
+use super::probe::{Heard, context, given, listen};
 use super::prove::{Found, Prover, Schema, refresh};
 use super::report::{Coverage, Discovered, HuntReport, bound, price};
 use super::search::{Ground, Searcher};
-use super::seeding::{Tenancy, Tenant, literal, run, said, seed};
+use super::seeding::{Tenancy, Tenant, run, said, seed};
 use crate::business_metrics::Assumptions;
 use crate::stack::Server;
 
 /// A database may be cloned once nobody is connected to it; a connection that was closed is gone after a moment.
 const CLONE_LIMIT: Duration = Duration::from_secs(10);
 
-/// A function of the schema may take for ever.
+/// Applying, seeding and understanding a schema may take this long, however small the budget is.
+const PREPARATION: Duration = Duration::from_secs(60);
+
+/// The harness's own statements, of which none waits for anybody.
 const STATEMENT_LIMIT: &str = "30s";
+
+/// A function or trigger of the schema may take for ever. A statement that calls one has this share of the budget, within
+/// these bounds.
+const STATEMENT_SHARE: u32 = 20;
+const STATEMENT_BOUNDS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 
 /// Tables whose reads are the controls of a fix.
 const CONTROL_TABLES: usize = 24;
@@ -35,7 +43,8 @@ const CONTROL_TABLES: usize = 24;
 pub struct Options {
     /// What confirmed leaks are priced with.
     pub assumptions: Arc<Assumptions>,
-    /// What is left of the fixed probes when this time is over is reported as not tested.
+    /// How long probes, search and trials of fixes may take together; what is left then is reported as not tested.
+    /// Applying, seeding and understanding the schema may take as long before, and a minute in any case.
     pub budget: Duration,
     /// What the search draws its sequences from.
     pub seed: u64,
@@ -55,6 +64,12 @@ pub enum Trials {
 }
 
 impl Options {
+    /// `statement_timeout` for statements that may run code of the schema's.
+    fn statement_limit(&self) -> String {
+        let [least, most] = STATEMENT_BOUNDS;
+        format!("{}ms", (self.budget / STATEMENT_SHARE).clamp(least, most).as_millis())
+    }
+
     /// The moments at which the probes, the search and the trials of fixes must end: each has a share of the budget that
     /// is left to it.
     fn deadlines(&self) -> [Instant; 3] {
@@ -99,10 +114,15 @@ pub async fn hunt_with(
     config: &Config,
     options: &Options,
 ) -> Result<HuntReport, HuntError> {
-    let [probes_end, search_ends, fixes_end] = options.deadlines();
-    let applied = apply(target, server).await?;
+    let preparation = options.budget.max(PREPARATION);
+    let prepared_by = Instant::now() + preparation;
+    let statement_limit = options.statement_limit();
+    let applied = tokio::time::timeout(preparation, apply(target, server)).await.unwrap_or_else(|_| {
+        Err(HuntError::Input(format!("the schema is not applied within {preparation:?}: give it more with --budget")))
+    })?;
     let mut connection = connect(server, &applied.database).await?;
-    let audited = audit(&mut connection, app_role.or(config.app_role.as_deref())).await?;
+    let audited = audit_applied(&mut connection, &applied, app_role.or(config.app_role.as_deref())).await?;
+    let server_version = roles::server_version(&mut connection).await?;
     let app = AppRole {
         name: audited.app_role.clone(),
         acts_as: audited.acts_as.clone(),
@@ -112,19 +132,22 @@ pub async fn hunt_with(
     let catalogue = Catalogue::read(&mut connection, &app).await?;
     let usual_columns = tenant_columns(&mut connection).await?;
     let tenancy = Tenancy::of(&catalogue, [config.tenant_columns.clone(), usual_columns.clone()].concat());
-    let mut seeded = seed(&mut connection, &catalogue, &tenancy).await?;
+    run(&mut connection, format!("SET statement_timeout = '{statement_limit}'"))
+        .await
+        .map_err(HuntError::database("limit statements"))?;
+    let mut seeded = seed(&mut connection, &catalogue, &tenancy, prepared_by).await?;
     let setup: Vec<String> = config.tenants.a.setup.iter().chain(&config.tenants.b.setup).cloned().collect();
     for statement in setup.iter().cloned().chain(refresh(&catalogue)) {
         run(&mut connection, statement.clone())
             .await
             .map_err(|error| HuntError::Input(format!("cannot run `{statement}`: {}", said(&error))))?;
     }
-    let context = context::discover(&mut connection, &catalogue, &mut seeded, &app, config).await?;
+    let context = context::discover(&mut connection, &catalogue, &mut seeded, &app, config, prepared_by).await?;
     connection.close().await.map_err(HuntError::database("leave the database"))?;
     let clone = clone_of(server, &applied.database, "search").await?;
     let fix_clone = clone_of(server, &applied.database, "fix").await?;
 
-    let defaults = login_defaults(server, role).await?;
+    let defaults = login_defaults(server, &applied.database, role).await?;
     let setup = [setup, as_at_login(role, &defaults)].concat();
 
     let known = Known {
@@ -137,13 +160,15 @@ pub async fn hunt_with(
         setup: &setup,
     };
     let connect_as_login = || async {
-        let limit = [("statement_timeout".to_owned(), STATEMENT_LIMIT.to_owned())];
+        let limit = [("statement_timeout".to_owned(), statement_limit.clone())];
         let options = server.admin(&applied.database).options(limit.into_iter().chain(defaults.clone()));
         let connection = PgConnection::connect_with(&options).await;
         connection.map_err(HuntError::database("connect to the new database"))
     };
     let (connection, fresh) = (connect_as_login().await?, connect_as_login().await?);
-    let mut hunter = Hunter::new(known, connection, fresh, probes_end);
+    let [probes_end, search_ends, fixes_end] = options.deadlines();
+    let limits = Limits { deadline: probes_end, statement: &statement_limit };
+    let mut hunter = Hunter::new(known, connection, fresh, limits);
     hunter.probe_all().await?;
     hunter.pooled(&server.admin(&applied.database)).await?;
     let tables = catalogue.relations.iter().filter(|(id, _)| seeded.row(**id, Tenant::B).is_some());
@@ -156,25 +181,33 @@ pub async fn hunt_with(
     for violation in &violations {
         hunter.searched(violation);
     }
+    let limited = |database: &str| server.admin(database).options([("statement_timeout", statement_limit.as_str())]);
     let heard = match catalogue.objects.channels.is_empty() {
-        true => vec![],
-        false => listen(server.admin(&clone), &catalogue, &seeded, &context, role).await?,
+        true => Heard::default(),
+        false => listen(limited(&clone), &catalogue, &seeded, &context, role, search_ends).await?,
     };
     let overheard = hunter.overheard(&heard);
-    let Hunter { found, cells, working, notices, .. } = hunter;
+    let Hunter { found, mut cells, working, notices, .. } = hunter;
+    cells.extend(given::untried(&context));
 
     let schema = Schema { catalogue: &catalogue, tenancy: &tenancy, seeded: &seeded, context: &context, app: &app };
     let reads = working.values().flatten().filter(|probe| probe.verb == "SELECT");
     let protected = |object: &str| catalogue.relations.values().any(|table| table.name == object && table.row_security);
     let reads = reads.filter(|probe| protected(&probe.object)).take(CONTROL_TABLES).cloned().collect();
-    let mut prover = Prover::new(schema, reads, server.admin(&fix_clone), &notices).await?;
+    // Where a tenant is pinned, a session without it would show any fix as one.
+    let fix_options = limited(&fix_clone).options(defaults.clone());
+    let mut prover = Prover::new(schema, reads, fix_options, &notices).await?;
     let fixes_end = (options.trials == Trials::Run).then_some(fixes_end);
     let mut findings = prove(&mut prover, found, audited.findings.clone(), &usual_columns, fixes_end).await?;
 
     findings.splice(0..0, overheard);
     findings.sort_by(|a, b| (a.severity, a.status as u8, &a.object).cmp(&(b.severity, b.status as u8, &b.object)));
 
-    let coverage = Coverage::of(cells);
+    let is_expected = |id: &i64, table: &Relation| {
+        table.row_security && table.kind.is_seeded() && !catalogue.objects.permissive(*id, "r").is_empty()
+    };
+    let expected = catalogue.relations.iter().filter(|(id, table)| is_expected(id, table));
+    let coverage = Coverage::of(cells, &expected.map(|(_, table)| table.name.clone()).collect::<Vec<_>>());
     let columns = tenancy.columns.iter().filter_map(|name| {
         let holds = |id: &&i64| catalogue.relations[*id].columns.iter().any(|column| column.name == *name);
         let tables: Vec<String> =
@@ -190,6 +223,8 @@ pub async fn hunt_with(
         tenant_table: tenant_table(&catalogue, &tenancy),
         tenant_columns: columns.collect(),
         created_roles: applied.created_roles,
+        server_version: numbered(server_version),
+        live_server_version: applied.live_version.map(numbered),
         control_visible: context.visible.0,
         control_tables: context.visible.1,
     };
@@ -209,9 +244,9 @@ async fn prove(
 ) -> Result<Vec<Finding>, HuntError> {
     let mut findings = Vec::new();
     for mut found in found {
-        match deadline.is_some_and(|deadline| Instant::now() < deadline) {
-            true => prover.prove(&mut found).await?,
-            false => untried(&mut found.finding, deadline),
+        match deadline.filter(|deadline| Instant::now() < *deadline) {
+            Some(deadline) => prover.prove(&mut found, deadline).await?,
+            None => untried(&mut found.finding, deadline),
         }
         findings.push(found.finding);
     }
@@ -222,9 +257,9 @@ async fn prove(
         if findings.iter().any(is_confirmed) {
             continue;
         }
-        match deadline.is_some_and(|deadline| Instant::now() < deadline) {
-            true => prover.prove_static(&mut finding, tenant_columns).await?,
-            false => untried(&mut finding, deadline),
+        match deadline.filter(|deadline| Instant::now() < *deadline) {
+            Some(deadline) => prover.prove_static(&mut finding, tenant_columns, deadline).await?,
+            None => untried(&mut finding, deadline),
         }
         findings.push(finding);
     }
@@ -255,32 +290,42 @@ async fn line(server: &Server, database: &str) -> Result<PgConnection, HuntError
     PgConnection::connect_with(&options).await.map_err(HuntError::database("connect to the clone"))
 }
 
-/// Settings with which a role's own sessions begin: name, value. Only those that a schema can have made up, with a dot:
-/// the server's own need rights, or say how it works.
-const LOGIN_DEFAULTS: &str = "SELECT split_part(x, '=', 1) AS name, substr(x, strpos(x, '=') + 1) AS value \
-                              FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole \
-                              CROSS JOIN unnest(s.setconfig) x \
-                              WHERE s.setdatabase = 0 AND split_part(x, '=', 1) LIKE '%.%' AND r.rolname = ";
+/// A version as people say it.
+fn numbered(version_num: i32) -> String {
+    format!("{}.{}", version_num / 10_000, version_num % 10_000)
+}
 
 /// The probes' sessions are the administrator's, so they are told what the role's would begin with.
-async fn login_defaults(server: &Server, role: &str) -> Result<Vec<(String, String)>, HuntError> {
-    let mut admin = connect(server, "postgres").await?;
-    let query = format!("{LOGIN_DEFAULTS}{}", literal(role));
-    let found = sqlx::query_as(AssertSqlSafe(query)).fetch_all(&mut admin).await;
-    found.map_err(HuntError::database("read the role's defaults"))
+async fn login_defaults(server: &Server, database: &str, role: &str) -> Result<Vec<(String, String)>, HuntError> {
+    let mut admin = connect(server, database).await?;
+    let found = sqlx::query_as(AssertSqlSafe(login_settings::of_role(role))).fetch_all(&mut admin).await;
+    let found = found.map_err(HuntError::database("read the role's defaults"))?;
+    admin.close().await.map_err(HuntError::database("leave the database"))?;
+    Ok(found)
 }
 
 /// The same for a reproducer, as the role's defaults are when it runs.
 fn as_at_login(role: &str, defaults: &[(String, String)]) -> Vec<String> {
     let statement = format!(
-        "DO $hunt$ BEGIN PERFORM set_config(name, value, true) FROM ({LOGIN_DEFAULTS}{}) AS d; END $hunt$",
-        literal(role)
+        "DO $hunt$ BEGIN PERFORM set_config(name, value, true) FROM ({}) AS d; END $hunt$",
+        login_settings::of_role(role)
     );
     defaults.first().map(|_| statement).into_iter().collect()
 }
 
-/// A copy of a database that nobody is connected to.
+/// A copy of a database that nobody is connected to, with what its sessions begin with.
 async fn clone_of(server: &Server, database: &str, purpose: &str) -> Result<String, HuntError> {
+    let name = copy_of(server, database, purpose).await?;
+    let mut source = connect(server, database).await?;
+    let settings = login_settings::read(&mut source).await?;
+    source.close().await.map_err(HuntError::database("leave the database"))?;
+    let mut clone = connect(server, &name).await?;
+    login_settings::write(&mut clone, &login_settings::of_database(settings)).await?;
+    clone.close().await.map_err(HuntError::database("leave the clone"))?;
+    Ok(name)
+}
+
+async fn copy_of(server: &Server, database: &str, purpose: &str) -> Result<String, HuntError> {
     let mut admin = connect(server, "postgres").await?;
     let name = format!("{database}_{purpose}");
     let deadline = Instant::now() + CLONE_LIMIT;

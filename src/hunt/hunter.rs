@@ -11,20 +11,18 @@ use super::error::HuntError;
 use super::finding::{Finding, Severity, Status};
 use super::pooler::Pooler;
 use super::probe::context::Context;
-use super::probe::{self, Attacker, Notices, Overheard, Probe, Seen, State, Twins};
+use super::probe::{self, Attacker, Heard, Notices, OWN, Oracle, Probe, Seen, State, Twins};
 use super::prove::{Found, Ingredients, overheard_script, script};
-use super::report::{Cell, Outcome, family};
+use super::report::{CUT, Cell, Outcome};
 use super::search::Violation;
 use super::seeding::{Seeded, Tenancy, Tenant, said};
+use super::shown::Shown;
 
 /// Evidence is cut to this many characters.
 const EVIDENCE: usize = 200;
 
-/// Why a probe was not tried.
-const CUT: &str = "cut: the budget is used up";
-
-/// Tables that are read through PgBouncer.
-const POOLED_TABLES: usize = 32;
+/// Why silence proves nothing where tenant A sees nothing of its own.
+const UNSEEN: &str = "A does not see its own row";
 
 /// What a hunter knows of the schema.
 pub(super) struct Known<'a> {
@@ -37,6 +35,15 @@ pub(super) struct Known<'a> {
     pub(super) setup: &'a [String],
 }
 
+/// How long probes may take.
+#[derive(Clone, Copy)]
+pub(super) struct Limits<'a> {
+    /// When the budget is used up.
+    pub(super) deadline: Instant,
+    /// `statement_timeout` of a single statement: a function of the schema may take for ever.
+    pub(super) statement: &'a str,
+}
+
 /// Probes, and what came of them.
 pub(super) struct Hunter<'a> {
     pub(super) known: Known<'a>,
@@ -44,10 +51,11 @@ pub(super) struct Hunter<'a> {
     /// Never knows a tenant.
     pub(super) fresh: PgConnection,
     pub(super) notices: Notices,
-    /// When the budget is used up.
-    pub(super) deadline: Instant,
+    pub(super) limits: Limits<'a>,
     pub(super) cells: Vec<Cell>,
     pub(super) found: Vec<Found>,
+    /// What each of them has shown.
+    shown: Vec<Shown>,
     /// Controls that worked, by object: what tenant A can do.
     pub(super) working: BTreeMap<String, Vec<Probe>>,
     role_is_exempt: bool,
@@ -60,11 +68,11 @@ enum Control {
 }
 
 impl<'a> Hunter<'a> {
-    pub(super) fn new(known: Known<'a>, connection: PgConnection, fresh: PgConnection, deadline: Instant) -> Self {
+    pub(super) fn new(known: Known<'a>, connection: PgConnection, fresh: PgConnection, limits: Limits<'a>) -> Self {
         let role_is_exempt = known.audited.iter().any(|finding| finding.mode == "F05");
-        let (cells, found, working) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (cells, found, shown, working) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
         let notices = Notices::new();
-        Self { known, connection, fresh, notices, deadline, cells, found, working, role_is_exempt }
+        Self { known, connection, fresh, notices, limits, cells, found, shown, working, role_is_exempt }
     }
 
     /// Every fixed probe.
@@ -79,6 +87,7 @@ impl<'a> Hunter<'a> {
                 continue;
             }
             self.reads(*id, &states).await?;
+            self.unseeded(*id, &own);
             let through = match seeded.row(*id, Tenant::A) {
                 Some(_) => probe::writes(catalogue, seeded, *id, &own, self.role_is_exempt),
                 None => probe::writes_through(catalogue, seeded, *id, &own, self.role_is_exempt),
@@ -86,12 +95,10 @@ impl<'a> Hunter<'a> {
             self.twins(through).await?;
             self.twins(probe::keys(catalogue, tenancy, seeded, *id, &own)).await?;
         }
-        for call in probe::calls(catalogue, seeded, &own) {
-            self.attack(call, &Control::Works, None).await?;
+        for at in 0..catalogue.functions.len() {
+            self.calls(at, &own).await?;
         }
-        for probe in probe::objects(catalogue, tenancy, &own, self.known.role) {
-            self.attack(probe, &Control::Works, None).await?;
-        }
+        self.twins(probe::objects(catalogue, tenancy, &own, self.known.role)).await?;
         self.attacks(&own).await
     }
 
@@ -99,6 +106,7 @@ impl<'a> Hunter<'a> {
         for (attack, control) in twins {
             let outcome = match &control {
                 None => Control::Works,
+                Some(_) if self.is_over() => Control::Fails(CUT.to_owned()),
                 Some(control) => {
                     let works = self.run(control).await?;
                     match works.evidence() {
@@ -121,11 +129,12 @@ impl<'a> Hunter<'a> {
         let (catalogue, exempt) = (self.known.catalogue, self.role_is_exempt);
         let Some(own) = probe::read(catalogue, id, &states[0], exempt) else { return Ok(()) };
         let not_seeded = self.known.seeded.failed.get(&id).cloned();
-        let seen = self.run(&own).await?;
+        let seen = if self.is_over() { Seen::default() } else { self.run(&own).await? };
         let control = match (not_seeded, seen.rows.iter().any(|(row, _)| Tenant::A.is_in(row))) {
             (Some(why), _) => Control::Fails(why),
             (None, true) => Control::Works,
-            (None, false) => Control::Fails(reason(&seen, "A does not see its own row")),
+            (None, false) if self.is_over() => Control::Fails(CUT.to_owned()),
+            (None, false) => Control::Fails(reason(&seen, UNSEEN)),
         };
         if matches!(control, Control::Works) {
             self.working.entry(own.object.clone()).or_default().push(own.clone());
@@ -138,10 +147,8 @@ impl<'a> Hunter<'a> {
         let relation = &catalogue.relations[&id];
         for (of, branch, why) in &self.known.seeded.branches {
             if *of == id {
-                let reason = Some(format!("no row where {branch}: {why}"));
-                let (object, verb) = (relation.name.clone(), "SELECT of a policy's branch".to_owned());
-                let (context_state, outcome) = (states[0].name.clone(), Outcome::NotTested);
-                self.cells.push(Cell { object, verb, context_state, outcome, reason });
+                let why = format!("no row where {branch}: {why}");
+                self.gap(&relation.name, "SELECT of a policy's branch", &states[0].name, &why);
             }
         }
         let more = probe::copy_out(catalogue, id, &states[0], exempt)
@@ -154,13 +161,62 @@ impl<'a> Hunter<'a> {
         Ok(())
     }
 
-    /// Attacks of several steps. What leaks without them is left out of what they read.
+    /// Writes of a table that has no rows of its tenants prove nothing.
+    fn unseeded(&mut self, id: i64, own: &State) {
+        let (catalogue, seeded) = (self.known.catalogue, self.known.seeded);
+        let Some(why) = seeded.failed.get(&id) else { return };
+        for verb in probe::write_verbs(&catalogue.relations[&id]) {
+            self.gap(&catalogue.relations[&id].name, verb, &own.name, why);
+        }
+    }
+
+    /// Calls of one function, with arguments with which it shows or changes something of A's when A calls it.
+    async fn calls(&mut self, at: usize, own: &State) -> Result<(), HuntError> {
+        let Known { catalogue, seeded, .. } = self.known;
+        let function = &catalogue.functions[at];
+        let mut control = Control::Fails("called by A it shows and changes nothing of A's".to_owned());
+        let mut ordinal = 0;
+        for candidate in probe::ordinals(catalogue, function) {
+            if self.is_over() {
+                control = Control::Fails(CUT.to_owned());
+                break;
+            }
+            let mut works = false;
+            for probe in probe::own_calls(catalogue, seeded, function, own, candidate) {
+                let seen = self.run(&probe).await?;
+                works |= probe::shows_own(&probe, &seen, function);
+                if let (Some(error), 0, Control::Fails(why)) = (&seen.error, candidate, &mut control) {
+                    *why = format!("A cannot call it either: {}", said(error));
+                }
+            }
+            if works {
+                (control, ordinal) = (Control::Works, candidate);
+                break;
+            }
+        }
+        for call in probe::calls(catalogue, seeded, function, own, ordinal) {
+            self.attack(call, &control, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Attacks of several steps. What leaks without them, and what tenant A itself does not see, is left out of what
+    /// they read.
     async fn attacks(&mut self, own: &State) -> Result<(), HuntError> {
-        let leaking: BTreeSet<String> = self.found.iter().map(|found| found.finding.object.clone()).collect();
+        let open = self.shown.iter().filter(|shown| shown.is_read() && shown.is_of_state(OWN));
+        let leaking: BTreeSet<String> = open.map(|shown| shown.object.clone()).collect();
+        let sees = |probes: &&Vec<Probe>| probes.iter().any(|probe| probe.verb == "SELECT");
+        let visible = self.working.iter().filter(|(_, probes)| sees(probes)).map(|(object, _)| object.clone());
+        let visible: BTreeSet<String> = visible.collect();
         let Known { catalogue, seeded, context, role, .. } = self.known;
-        let attacks = Attacker { catalogue, seeded, context, own, role, leaking: &leaking }.attacks();
-        for probe in attacks {
+        let attacker = Attacker { catalogue, seeded, context, own, role, leaking: &leaking, visible: &visible };
+        for probe in attacker.attacks() {
             self.attack(probe, &Control::Works, None).await?;
+        }
+        self.twins(attacker.twins()).await?;
+        let is_over = self.is_over();
+        for (object, verb, why) in attacker.left_out() {
+            self.gap(&object, verb, OWN, if is_over { CUT } else { &why });
         }
         Ok(())
     }
@@ -177,10 +233,14 @@ impl<'a> Hunter<'a> {
         };
         self.attack(probe, &control, None).await?;
         // That nothing of a tenant's is there says nothing about how tenants are kept apart.
-        if self.cells.last().is_some_and(|cell| cell.outcome != Outcome::Leaking) {
+        if self.cells.last().is_some_and(|cell| cell.outcome == Outcome::Isolated) {
             self.cells.pop();
         }
         Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() > self.limits.deadline
     }
 
     async fn run(&mut self, probe: &Probe) -> Result<Seen, HuntError> {
@@ -190,54 +250,86 @@ impl<'a> Hunter<'a> {
 
     /// Runs a probe and keeps its cell, and a finding if something foreign came back.
     async fn attack(&mut self, probe: Probe, control: &Control, twin: Option<Probe>) -> Result<(), HuntError> {
-        if Instant::now() > self.deadline {
+        if self.is_over() {
             self.cell(&probe, Outcome::NotTested, Some(CUT.to_owned()));
             return Ok(());
         }
         let seen = self.run(&probe).await?;
-        let (outcome, why) = match (seen.evidence().or(seen.said.as_deref()), control) {
-            (Some(_), _) => (Outcome::Leaking, None),
-            (None, Control::Fails(why)) => (Outcome::NotTested, Some(why.clone())),
-            (None, Control::Works) => match &seen.error {
-                Some(error) if !probe.is_refusal(error) => (Outcome::NotTested, Some(said(error))),
-                _ => (Outcome::Isolated, None),
-            },
+        if seen.evidence().or(seen.said.as_deref()).is_some() {
+            self.leaks(probe, &seen, twin);
+            return Ok(());
+        }
+        let (outcome, why) = match (control, &seen.error) {
+            (Control::Fails(why), _) => (Outcome::NotTested, Some(why.clone())),
+            (Control::Works, Some(error)) if !probe.is_answered(&seen) => (Outcome::NotTested, Some(said(error))),
+            (Control::Works, _) => (Outcome::Isolated, None),
         };
         self.cell(&probe, outcome, why);
-        let is_known = |found: &Found| {
-            // What leaks to every tenant says nothing new in another state, or by another word for the same.
-            found.finding.object == probe.object && family(found.probe.verb) == family(probe.verb)
-        };
-        let is_known = self.found.iter().any(is_known) || self.is_passed_on(&probe.object);
-        if outcome == Outcome::Leaking && !is_known {
-            let found = self.finding(probe, &seen, twin);
-            self.found.push(found);
-        }
         Ok(())
     }
 
-    /// Whether it is a function with its caller's rights, and a table leaks: it then shows no more than the table.
-    fn is_passed_on(&self, object: &str) -> bool {
-        let function = self.known.catalogue.functions.iter().find(|function| function.signature == object);
-        function.is_some_and(|function| !function.definer)
-            && self.found.iter().any(|found| family(found.probe.verb) == "SELECT")
+    /// Keeps the cell of a probe that got through, and a finding unless one has shown as much.
+    fn leaks(&mut self, probe: Probe, seen: &Seen, twin: Option<Probe>) {
+        self.cell(&probe, Outcome::Leaking, None);
+        let (mode, ..) = self.named(&probe, seen);
+        let known = self.shown.iter().find(|shown| shown.covers(&probe, mode, seen));
+        let known = known.or_else(|| self.passes_on(&probe)).map(|shown| shown.fingerprint.clone());
+        let fingerprint = known.unwrap_or_else(|| self.keep(probe, seen, twin));
+        if let Some(cell) = self.cells.last_mut() {
+            cell.finding = Some(fingerprint);
+        }
+    }
+
+    /// Keeps a finding, if it is none that is known by its fingerprint.
+    fn keep(&mut self, probe: Probe, seen: &Seen, twin: Option<Probe>) -> String {
+        let found = self.finding(probe, seen, twin);
+        let fingerprint = found.finding.fingerprint.clone();
+        if !self.shown.iter().any(|shown| shown.fingerprint == fingerprint) {
+            self.shown.push(Shown::new(&found.finding, &found.probe, seen));
+            self.found.push(found);
+        }
+        fingerprint
+    }
+
+    /// The finding about a table that a function with its caller's rights reads or writes: it does no more than the
+    /// table lets its caller do.
+    fn passes_on(&self, probe: &Probe) -> Option<&Shown> {
+        let catalogue = self.known.catalogue;
+        let function = catalogue.functions.iter().find(|function| function.signature == probe.object)?;
+        let reads = |object: &str| {
+            function.reads.iter().any(|id| catalogue.relations.get(id).is_some_and(|relation| relation.name == object))
+        };
+        let writes = matches!(probe.oracle, Oracle::Stored { .. });
+        let does = |shown: &&Shown| shown.is_of_state(OWN) && if writes { shown.is_write() } else { shown.is_read() };
+        self.shown.iter().filter(|_| !function.definer).filter(does).find(|shown| reads(&shown.object))
     }
 
     fn cell(&mut self, probe: &Probe, outcome: Outcome, reason: Option<String>) {
-        let (object, verb) = (probe.object.clone(), probe.verb.to_owned());
-        self.cells.push(Cell { object, verb, context_state: probe.state.clone(), outcome, reason });
+        let (object, verb, context_state) = (probe.object.clone(), probe.verb.to_owned(), probe.state.clone());
+        self.cells.push(Cell { object, verb, context_state, outcome, reason, finding: None });
+    }
+
+    /// Keeps a cell that nothing was tried for.
+    fn gap(&mut self, object: &str, verb: &str, state: &str, why: &str) {
+        let (object, verb, context_state) = (object.to_owned(), verb.to_owned(), state.to_owned());
+        let (outcome, reason) = (Outcome::NotTested, Some(why.to_owned()));
+        self.cells.push(Cell { object, verb, context_state, outcome, reason, finding: None });
+    }
+
+    /// Failure mode, severity and sentence of what a probe has seen.
+    fn named(&self, probe: &Probe, seen: &Seen) -> (&'static str, Severity, &'static str) {
+        match seen.said.is_some() && seen.evidence().is_none() {
+            true => ("F53", Severity::Leak, "a message of the server's tells another tenant's data"),
+            false => (self.mode(probe), probe.severity, probe.title),
+        }
     }
 
     fn finding(&self, probe: Probe, seen: &Seen, twin: Option<Probe>) -> Found {
         let told = seen.said.as_deref().filter(|_| seen.evidence().is_none());
-        let (mode, severity, title) = match told {
-            Some(_) => ("F53", Severity::Leak, "a message of the server's tells another tenant's data"),
-            None => (self.mode(&probe), probe.severity, probe.title),
-        };
+        let (mode, severity, title) = self.named(&probe, seen);
         let evidence: String = seen.evidence().or(told).unwrap_or_default().chars().take(EVIDENCE).collect();
-        let mut finding = Finding::new(mode, severity, Status::Confirmed, &probe.object, title).evidence(evidence);
-        finding.verb = Some(probe.verb.to_owned());
-        finding.context_state = Some(probe.state.clone());
+        let finding = Finding::new(mode, severity, Status::Confirmed, &probe.object, title).evidence(evidence);
+        let mut finding = finding.by(probe.verb, probe.lasting_state(), &probe.state);
         let Known { catalogue, seeded, role, setup, audited, .. } = self.known;
         let with = Ingredients { catalogue, seeded, role, setup };
         // A notice ends no statement, so SQL cannot catch it.
@@ -258,16 +350,13 @@ impl<'a> Hunter<'a> {
 
     /// Keeps what the search has found and no fixed probe has.
     pub(super) fn searched(&mut self, violation: &Violation) {
-        let is_known = |found: &Found| {
-            found.finding.object == violation.object && family(found.probe.verb) == family(violation.verb)
-        };
-        if self.found.iter().any(is_known) || violation.wrote_before || self.is_passed_on(&violation.object) {
+        if violation.wrote_before || self.shown.iter().any(|shown| shown.covers_violation(violation)) {
             return;
         }
         let probe = probe::of_sequence(violation, self.known.catalogue, self.known.seeded);
-        let seen = Seen { rows: vec![(violation.evidence.clone(), true)], said: None, error: None };
-        let found = self.finding(probe, &seen, None);
-        self.found.push(found);
+        if self.passes_on(&probe).is_none() {
+            self.keep(probe, &Seen::of(violation.evidence.clone()), None);
+        }
     }
 
     /// Reads every protected table through PgBouncer, after another tenant on the same connection to the server.
@@ -279,67 +368,94 @@ impl<'a> Hunter<'a> {
             .filter(|(id, table)| table.row_security && seeded.row(**id, Tenant::B).is_some());
         let states = probe::pooled_states(context, role);
         let mut probes: Vec<Probe> = Vec::new();
-        for (id, _) in tables.take(POOLED_TABLES) {
+        for (id, _) in tables {
             probes.extend(states.iter().filter_map(|state| probe::read(catalogue, *id, state, self.role_is_exempt)));
         }
         if probes.is_empty() {
             return Ok(());
         }
-        if Instant::now() > self.deadline {
-            probes.iter().for_each(|probe| self.cell(probe, Outcome::NotTested, Some(CUT.to_owned())));
-            return Ok(());
-        }
-        let mut pooler = match Pooler::start(database, role).await {
+        let started = match self.is_over() {
+            true => Err(CUT.to_owned()),
+            false => Pooler::start(database, role, self.limits.statement).await,
+        };
+        let mut pooler = match started {
             Ok(pooler) => pooler,
             Err(why) => {
                 probes.iter().for_each(|probe| self.cell(probe, Outcome::NotTested, Some(why.clone())));
                 return Ok(());
             }
         };
+        tracing::debug!("reading {} tables through PgBouncer", probes.len() / states.len());
+        // Tables of which A's own row came back this way. A table's own state comes first.
+        let mut visible: BTreeSet<String> = BTreeSet::new();
         for probe in probes {
             let Some(look) = probe.query() else { continue };
-            let sees_own = self.working.get(&probe.object).is_some_and(|working| !working.is_empty());
-            let seen = pooler.read_after(&context.b, &probe.enter, look).await;
-            let texts = seen.as_ref().map(Vec::as_slice).unwrap_or_default();
-            let foreign = texts.iter().find(|text| probe.strangers.iter().any(|stranger| stranger.is_in(text)));
-            match foreign {
-                Some(text) => {
-                    self.cell(&probe, Outcome::Leaking, None);
-                    let is_known = self.found.iter().any(|found| found.finding.object == probe.object);
-                    if !is_known {
-                        let seen = Seen { rows: vec![(text.clone(), true)], said: None, error: None };
-                        let found = self.finding(probe, &seen, None);
-                        self.found.push(found);
-                    }
-                }
-                None if sees_own => self.cell(&probe, Outcome::Isolated, None),
-                None => self.cell(&probe, Outcome::NotTested, Some("A does not see its own row".to_owned())),
+            if self.is_over() {
+                self.cell(&probe, Outcome::NotTested, Some(CUT.to_owned()));
+                continue;
             }
+            let (texts, error) = match pooler.read_after(&context.b, &probe.enter, look).await {
+                Ok(Ok(texts)) => (texts, None),
+                Ok(Err(error)) => (vec![], Some((error, true))),
+                Err(error) => (vec![], Some((error, false))),
+            };
+            let (error, reached) = error.map_or((None, true), |(error, reached)| (Some(error), reached));
+            let is_foreign = |text: &String| probe.strangers.iter().any(|stranger| stranger.is_in(text));
+            let rows = texts.into_iter().map(|text| (text.clone(), is_foreign(&text))).collect();
+            let seen = Seen { rows, said: None, error, reached };
+            if probe.strangers == [Tenant::B] && seen.rows.iter().any(|(text, _)| Tenant::A.is_in(text)) {
+                visible.insert(probe.object.clone());
+            }
+            if seen.evidence().is_some() {
+                self.leaks(probe, &seen, None);
+                continue;
+            }
+            let why = match &seen.error {
+                Some(error) if !probe.is_answered(&seen) => Some(said(error)),
+                _ if !visible.contains(&probe.object) => Some(UNSEEN.to_owned()),
+                _ => None,
+            };
+            self.cell(&probe, if why.is_some() { Outcome::NotTested } else { Outcome::Isolated }, why);
         }
         pooler.stop().await
     }
 
     /// Keeps what was heard on the channels that the schema notifies: a cell for each, and a finding for what was B's.
-    pub(super) fn overheard(&mut self, heard: &[Overheard]) -> Vec<Finding> {
+    /// Silence on a channel on which nothing was ever notified proves nothing.
+    pub(super) fn overheard(&mut self, heard: &Heard) -> Vec<Finding> {
         let Known { catalogue, seeded, role, setup, context, .. } = self.known;
         let mut findings = Vec::new();
-        for channel in &catalogue.objects.channels {
-            let found = heard.iter().find(|heard| heard.channel == *channel);
-            let (object, verb) = (format!("channel {channel}"), "LISTEN".to_owned());
-            let outcome = if found.is_some() { Outcome::Leaking } else { Outcome::Isolated };
-            let context_state = "own tenant".to_owned();
-            self.cells.push(Cell { object: object.clone(), verb, context_state, outcome, reason: None });
-            let Some(found) = found else { continue };
+        for (channel, function) in &catalogue.objects.channels {
+            let Some(channel) = channel else {
+                let why = "the channel is an expression, so its name is not known";
+                self.gap(&format!("channel of {function}"), "LISTEN", OWN, why);
+                continue;
+            };
+            let object = format!("channel {channel}");
+            let Some(found) = heard.overheard.iter().find(|heard| heard.channel == *channel) else {
+                match heard.channels.contains(channel) {
+                    _ if heard.is_cut => self.gap(&object, "LISTEN", OWN, CUT),
+                    false => self.gap(&object, "LISTEN", OWN, "nothing that B did was notified on it"),
+                    true => {
+                        let (verb, context_state) = ("LISTEN".to_owned(), OWN.to_owned());
+                        let outcome = Outcome::Isolated;
+                        self.cells.push(Cell { object, verb, context_state, outcome, reason: None, finding: None });
+                    }
+                }
+                continue;
+            };
             let title = "a notification carries another tenant's data to whoever listens";
             let mut finding = Finding::new("F14", Severity::Leak, Status::Confirmed, &object, title)
-                .evidence(found.payload.chars().take(EVIDENCE).collect::<String>());
-            finding.verb = Some("LISTEN".to_owned());
-            finding.context_state = Some("own tenant".to_owned());
+                .evidence(found.payload.chars().take(EVIDENCE).collect::<String>())
+                .by("LISTEN", OWN, OWN);
             finding.fix = "-- send a key in the payload, and let the listener read the row".to_owned();
             finding.fix_note =
                 "no fix proven: no right is needed to listen, so it is the payload that must change".to_owned();
             let with = Ingredients { catalogue, seeded, role, setup };
             finding.reproducer_sql = overheard_script(&finding, found, &with, &context.b);
+            let (verb, context_state) = ("LISTEN".to_owned(), OWN.to_owned());
+            let (outcome, fingerprint) = (Outcome::Leaking, Some(finding.fingerprint.clone()));
+            self.cells.push(Cell { object, verb, context_state, outcome, reason: None, finding: fingerprint });
             findings.push(finding);
         }
         findings

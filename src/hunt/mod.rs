@@ -21,8 +21,9 @@ mod report;
 mod rules;
 mod search;
 mod seeding;
+mod shown;
 
-pub use audit::{Audit, audit};
+pub use audit::{Audit, audit, audit_applied};
 pub use error::HuntError;
 pub use finding::{Finding, FixStatus, Severity, Status};
 pub use hunt::{Options, Trials, hunt, hunt_with};

@@ -5,6 +5,7 @@
 //! repaired. What customers and vendor lose are two lines that are never added. Findings with one cause are one loss.
 //! Prices are typical costs (models at the most plausible values), not expectations over a year.
 
+mod bug;
 mod exposure;
 mod fix;
 mod model;
@@ -18,7 +19,7 @@ mod year;
 #[cfg(test)]
 mod tests;
 
-pub use exposure::{EXPOSURE_MODEL, exposure};
+pub use exposure::{Exposure, exposure};
 pub use fix::{FixReturn, FixedKind, Investment, fix_return};
 pub use price::price;
 pub use priced::*;

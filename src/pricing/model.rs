@@ -6,6 +6,7 @@ use crate::business_metrics::{
 };
 use crate::oracle::{Code, Finding, Judgement};
 use crate::scenario::Phase;
+use crate::wording::duration;
 
 use super::priced::{Losses, PricedIncident};
 use super::scale::{Hurt, Scale};
@@ -27,7 +28,7 @@ pub(super) enum Cause {
 }
 
 /// One finding's price on its own, before it is held against others with the same cause.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Alone {
     pub(super) cause: Cause,
     pub(super) model: &'static str,
@@ -82,7 +83,7 @@ fn breach(finding: &Finding, scale: Scale<'_>, point: &Point) -> Alone {
     );
     Alone {
         cause: Cause::Exposure,
-        model: "breach (anchored)",
+        model: model.name(),
         observed: vendor(rows),
         at_scale: vendor(records),
         basis,
@@ -102,11 +103,10 @@ fn exposure(finding: &Finding, scale: Scale<'_>, point: &Point) -> Alone {
     let grown = scale.business() as f64 / scale.fleet().max(1) as f64;
     let all = scale.business() as f64 * scale.records_per_tenant() as f64;
     let records = (rows * grown).min(all);
-    let seconds = clean_amount(radius.seconds);
+    let took = duration((clean_amount(radius.seconds) * 1e6) as u64);
     let basis = format!(
-        "time to detect {} s, in which {} foreign rows crossed, repeats included; as of {} instead of {} tenants {} records, \
+        "time to detect {took}, in which {} foreign rows crossed, repeats included; as of {} instead of {} tenants {} records, \
          of the {} that there are: {}; a check that looks half as often lets twice as many cross",
-        number(seconds),
         number(rows),
         number(scale.business() as f64),
         number(scale.fleet() as f64),

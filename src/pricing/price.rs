@@ -4,6 +4,7 @@ use crate::business_metrics::{Assumptions, MicroDollars, Point, tornado};
 use crate::oracle::{Check, Finding, Judgement, Verdict};
 use crate::scenario::{Bound, Condition, Metric, Quantity, Scenario};
 
+use super::bug::{is_of_the_bug, plants};
 use super::model::{Alone, Cause, price_alone};
 use super::priced::{Losses, PricedFinding, PricedRun, PricedSwing};
 use super::scale::Scale;
@@ -24,8 +25,9 @@ const SWINGS: usize = 10;
 /// Prices a run's findings, planted ones too. A function of its arguments; never fails: an amount beyond what can be
 /// counted is the largest that can.
 pub fn price(scenario: &Scenario, judgement: &Judgement, assumptions: &Assumptions) -> PricedRun {
-    let alone = price_findings(scenario, judgement, &assumptions.point());
-    let (observed, at_scale) = (sum(&alone, |alone| alone.observed), sum(&alone, |alone| alone.at_scale));
+    let mut alone = price_findings(scenario, judgement, &assumptions.point());
+    let (observed, at_scale) = sum_once(&alone);
+    count_once(&mut alone, &judgement.findings);
     let cost_usd = larger(at_scale);
     let checks = scenario.expect.cost.iter().map(|condition| check(condition, cost_usd)).collect();
     let findings = judgement.findings.iter().zip(alone).map(|(finding, alone)| PricedFinding {
@@ -43,10 +45,7 @@ pub fn price(scenario: &Scenario, judgement: &Judgement, assumptions: &Assumptio
 
 fn price_findings(scenario: &Scenario, judgement: &Judgement, point: &Point) -> Vec<Alone> {
     let scale = Scale::of(scenario);
-    let mut alone: Vec<Alone> =
-        judgement.findings.iter().map(|finding| price_alone(finding, judgement, scale, point)).collect();
-    count_once(&mut alone, &judgement.findings);
-    alone
+    judgement.findings.iter().map(|finding| price_alone(finding, judgement, scale, point)).collect()
 }
 
 fn sum(alone: &[Alone], of: fn(&Alone) -> Losses) -> Losses {
@@ -64,32 +63,52 @@ fn swings(scenario: &Scenario, judgement: &Judgement, assumptions: &Assumptions)
     if judgement.findings.is_empty() {
         return Vec::new();
     }
-    let cost =
-        |point: &Point| Ok(larger(sum(&price_findings(scenario, judgement, point), |alone| alone.at_scale)).usd());
+    let cost = |point: &Point| Ok(larger(sum_once(&price_findings(scenario, judgement, point)).1).usd());
     let mut swings = tornado(assumptions, cost).unwrap_or_default();
     swings.truncate(SWINGS);
     swings.into_iter().map(PricedSwing::from).collect()
 }
 
 /// Of findings with one cause the dearest keeps each amount; the others say where theirs is counted. Of findings that
-/// cost the same, one that nobody planted keeps it, and then the first.
+/// cost the same the first keeps it. What a planted bug has done, and what would be there without it, are told apart:
+/// news beside a dearer planted leak has its price.
 fn count_once(alone: &mut [Alone], findings: &[Finding]) {
-    for cause in [Cause::Exposure, Cause::Service] {
+    let plants = plants(findings);
+    for_each_cause(
+        alone,
+        |at| is_of_the_bug(&findings[at], plants),
+        |alone, other, keeper, amount, name| {
+            let counted = std::mem::take(amount(&mut alone[other]));
+            let note =
+                format!("; {name} ({counted}) has the same cause as {} and is counted there", findings[keeper].code);
+            alone[other].basis.push_str(&note);
+        },
+    );
+}
+
+/// The sum of a run: records that are lost are lost once, whoever opened the way.
+fn sum_once(alone: &[Alone]) -> (Losses, Losses) {
+    let mut alone = alone.to_vec();
+    for_each_cause(&mut alone, |_| true, |alone, other, _, amount, _| *amount(&mut alone[other]) = MicroDollars::ZERO);
+    (sum(&alone, |alone| alone.observed), sum(&alone, |alone| alone.at_scale))
+}
+
+/// Calls `other` with each finding whose amount is not the dearest of its cause and group, and with the one that is.
+fn for_each_cause(
+    alone: &mut [Alone],
+    group: impl Fn(usize) -> bool,
+    mut other: impl FnMut(&mut [Alone], usize, usize, Amount, &str),
+) {
+    let causes = [Cause::Exposure, Cause::Service].into_iter().flat_map(|cause| [(cause, true), (cause, false)]);
+    for (cause, in_group) in causes {
+        let of_cause: Vec<usize> =
+            (0..alone.len()).filter(|at| alone[*at].cause == cause && group(*at) == in_group).collect();
         for (amount, name) in AMOUNTS {
-            let of_cause: Vec<usize> = (0..alone.len()).filter(|at| alone[*at].cause == cause).collect();
-            let keeper = of_cause
-                .iter()
-                .copied()
-                .max_by_key(|at| (*amount(&mut alone[*at]), !findings[*at].planted, std::cmp::Reverse(*at)));
+            let keeper = of_cause.iter().copied().max_by_key(|at| (*amount(&mut alone[*at]), std::cmp::Reverse(*at)));
             let Some(keeper) = keeper else { continue };
-            for at in of_cause.into_iter().filter(|at| *at != keeper) {
-                let counted = std::mem::take(amount(&mut alone[at]));
-                if counted != MicroDollars::ZERO {
-                    let note = format!(
-                        "; {name} ({counted}) has the same cause as {} and is counted there",
-                        findings[keeper].code
-                    );
-                    alone[at].basis.push_str(&note);
+            for at in of_cause.iter().copied().filter(|at| *at != keeper) {
+                if *amount(&mut alone[at]) != MicroDollars::ZERO {
+                    other(alone, at, keeper, amount, name);
                 }
             }
         }

@@ -19,7 +19,8 @@ pub struct StackKey {
 }
 
 impl StackKey {
-    fn of(header: &Header) -> Self {
+    /// Where a scenario ran.
+    pub fn of(header: &Header) -> Self {
         let (pooler, mode) = match &header.pooler {
             Some(pooler) => (format!("pgbouncer {}", pooler.version), mode(pooler.kind)),
             None => ("none".to_owned(), mode(Pooler::None)),

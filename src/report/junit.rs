@@ -13,7 +13,7 @@ use super::words;
 use crate::wording::moment;
 
 /// JUnit XML. A failed scenario is a failure of type `fail`, one that could not be decided a failure of type
-/// `inconclusive`, one that could not run an error of type `harness`.
+/// `inconclusive`, one that could not run, or passed and was not undone, an error of type `harness`.
 pub fn junit(report: &RunReport) -> String {
     let mut families: BTreeMap<&str, TestSuite> = BTreeMap::new();
     for scenario in &report.scenarios {
@@ -79,7 +79,8 @@ fn case(scenario: &ScenarioReport) -> TestCase {
 
 fn status(scenario: &ScenarioReport) -> TestCaseStatus {
     if scenario.verdict == Verdict::Pass {
-        return TestCaseStatus::success();
+        // What it left behind may change what comes after it, so the run has failed, though the scenario has not.
+        return if scenario.clean { TestCaseStatus::success() } else { unclean() };
     }
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
     let first = scenario.reasons.first().map_or_else(|| words::scenario_verdict(scenario), Clone::clone);
@@ -87,6 +88,12 @@ fn status(scenario: &ScenarioReport) -> TestCaseStatus {
     let mut lines = scenario.reasons.clone();
     lines.extend(words::unplanted(scenario).map(|f| format!("{} {}: {}", f.code, f.code.title(), f.summary)));
     status.set_description(visible(&lines.join("\n")).into_owned());
+    status
+}
+
+fn unclean() -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type("harness").set_message("passed, and not everything was undone: run `tenant-chaos clean`");
     status
 }
 
@@ -150,6 +157,16 @@ mod tests {
             "{xml}"
         );
         assert_eq!(xml.matches(r#"type="inconclusive""#).count(), 1);
+    }
+
+    /// A scenario that passes and leaves something behind is no success: the run ends as harness trouble.
+    #[test]
+    fn what_is_not_undone_is_trouble() {
+        let mut report = sample::passing();
+        assert!(junit(&report).contains(r#"failures="0" errors="0""#));
+        report.scenarios[0].clean = false;
+        let xml = junit(&report);
+        assert!(xml.contains(r#"failures="0" errors="1""#) && xml.contains("not everything was undone"), "{xml}");
     }
 
     /// Hostile text stays text: a reader of the XML gets the same number of cases, and no control character.

@@ -21,7 +21,7 @@ mod words;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 
 pub use assemble::{Unjudged, assemble, assemble_all};
 pub use context_matrix::{ContextCell, StackKey};

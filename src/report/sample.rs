@@ -13,7 +13,7 @@ use super::assemble::{Unjudged, assemble, assemble_all};
 use super::model::{RunReport, ScenarioReport, Trouble};
 
 /// One of each: planted and caught, failed, noisy within its expectations, inconclusive, a control, one not run.
-pub(super) fn mixed() -> RunReport {
+pub(crate) fn mixed() -> RunReport {
     // The year behind it is simulated once.
     static MIXED: LazyLock<RunReport> = LazyLock::new(|| {
         let trouble = Trouble {
@@ -27,7 +27,7 @@ pub(super) fn mixed() -> RunReport {
 }
 
 /// Everything holds.
-pub(super) fn passing() -> RunReport {
+pub(crate) fn passing() -> RunReport {
     assemble(vec![planted(), control()], vec![])
 }
 

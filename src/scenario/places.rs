@@ -10,9 +10,6 @@ pub const PROVIDERS: [&str; 3] = ["local", "docker", "external"];
 
 const NOT_OURS: &str = "the server belongs to somebody else";
 const NO_CONTAINER: &str = "the server is in no container; network.blackhole does the same on the wire";
-const SLOW_STOP: &str =
-    "a container takes seconds to stop, and its server is full again before the undo can be verified";
-const NO_REPLICA: &str = "replicas are made from the server binaries of this machine only";
 
 impl FaultAction {
     /// Why a provider cannot do this; `None` if it can.
@@ -24,8 +21,6 @@ impl FaultAction {
             }
             (FaultAction::Server(ServerFault::CheckpointStorm { .. }), "external") => Some(NOT_OURS),
             (FaultAction::Server(ServerFault::CutNetwork), "local") => Some(NO_CONTAINER),
-            (FaultAction::Server(ServerFault::ShrinkConnections { .. }), "docker") => Some(SLOW_STOP),
-            (FaultAction::Server(fault), "docker") if fault.needs_replica() => Some(NO_REPLICA),
             _ => None,
         }
     }
@@ -42,11 +37,7 @@ impl Scenario {
             let wanted = self.stack.server == ServerUse::Own && provider == "external";
             wanted.then(|| format!("{provider} cannot give it a server of its own: {NOT_OURS}"))
         };
-        let replica = || {
-            let wanted = self.stack.replica.is_some() && provider != "local";
-            wanted.then(|| format!("{provider} cannot make a replica: {NO_REPLICA}"))
-        };
-        fault.or_else(own).or_else(replica)
+        fault.or_else(own)
     }
 
     /// The providers that it can run with.

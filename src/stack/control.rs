@@ -56,7 +56,7 @@ impl Control {
         match &mut *self.server().await? {
             Provided::Local(cluster) => cluster.kill().await,
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => container.kill().await,
+            Provided::Docker(pair) => pair.primary().kill().await,
             Provided::External(_) => Err(not_ours("killed")),
         }
     }
@@ -69,7 +69,7 @@ impl Control {
         match &mut *self.server().await? {
             Provided::Local(cluster) => cluster.start_again().await,
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => container.start_again().await,
+            Provided::Docker(pair) => pair.primary().start_again().await,
             Provided::External(_) => Err(not_ours("started")),
         }
     }
@@ -82,7 +82,7 @@ impl Control {
         match &mut *self.server().await? {
             Provided::Local(cluster) => cluster.restart().await,
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => container.restart().await,
+            Provided::Docker(pair) => pair.primary().restart().await,
             Provided::External(_) => Err(not_ours("restarted")),
         }
     }
@@ -98,7 +98,7 @@ impl Control {
                 Ok(())
             }
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => container.pause().await,
+            Provided::Docker(pair) => pair.primary().pause().await,
             Provided::External(_) => Err(not_ours("held")),
         }
     }
@@ -114,7 +114,7 @@ impl Control {
                 Ok(())
             }
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => container.resume().await,
+            Provided::Docker(pair) => pair.primary().resume().await,
             Provided::External(_) => Err(not_ours("let go on")),
         }
     }
@@ -126,7 +126,7 @@ impl Control {
     pub async fn leave_network(&self) -> Result<(), StackError> {
         match &mut *self.server().await? {
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => container.leave_network().await,
+            Provided::Docker(pair) => pair.primary().leave_network().await,
             _ => Err(StackError::Provider("the server is in no container, so it has no network to leave".to_owned())),
         }
     }
@@ -138,7 +138,7 @@ impl Control {
     pub async fn join_network(&self) -> Result<(), StackError> {
         match &mut *self.server().await? {
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => container.join_network().await,
+            Provided::Docker(pair) => pair.primary().join_network().await,
             _ => Ok(()),
         }
     }
@@ -148,7 +148,7 @@ impl Control {
         match self.provided.lock().await.as_ref()? {
             Provided::Local(cluster) => cluster.volume().map(ToOwned::to_owned),
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => container.volume(),
+            Provided::Docker(pair) => pair.primary().volume(),
             Provided::External(_) => None,
         }
     }
@@ -157,7 +157,9 @@ impl Control {
     pub async fn replica_admin(&self) -> Option<PgConnectOptions> {
         match self.provided.lock().await.as_ref()? {
             Provided::Local(cluster) => cluster.replica_admin(),
-            _ => None,
+            #[cfg(feature = "docker")]
+            Provided::Docker(pair) => pair.replica_admin(),
+            Provided::External(_) => None,
         }
     }
 
@@ -167,11 +169,13 @@ impl Control {
     /// If there is no replica.
     pub async fn replace_primary(&self) -> Result<(), StackError> {
         let mut server = self.server().await?;
-        let Provided::Local(cluster) = &mut *server else {
-            return Err(StackError::Provider("there is no replica to take over".to_owned()));
+        let replaced = match &mut *server {
+            Provided::Local(cluster) => cluster.replace_primary().await,
+            #[cfg(feature = "docker")]
+            Provided::Docker(pair) => pair.replace_primary().await,
+            Provided::External(_) => return Err(not_ours("replaced")),
         };
-        let replaced = cluster.replace_primary().await;
-        *self.admin.write().unwrap_or_else(PoisonError::into_inner) = cluster.admin().clone();
+        *self.admin.write().unwrap_or_else(PoisonError::into_inner) = server.admin().clone();
         replaced
     }
 }

@@ -43,6 +43,11 @@ pub enum StackError {
     },
 }
 
+/// Whether a server refused a connection because it has no place left (`too_many_connections`): it serves.
+pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("53300")
+}
+
 impl StackError {
     pub(super) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();

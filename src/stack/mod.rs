@@ -17,11 +17,13 @@ mod options;
 mod plant;
 mod pooler;
 mod provider;
+mod replication;
 mod roles;
 mod server;
 mod settings;
 
 pub use control::Control;
+pub(crate) use error::is_full;
 pub use error::{Attempt, NoProvider, StackError};
 pub use external::MARKER;
 pub use fleet::{SeedError, SeedProgress, SeedReport, seed};

@@ -65,6 +65,8 @@ pub(super) struct Settings {
     pub(super) password: String,
     pub(super) spec: PoolerSpec,
     pub(super) defects: BTreeSet<Defect>,
+    /// What every connection to the server begins with, where that is something.
+    pub(super) connect_query: Option<String>,
 }
 
 /// How clients reach a pooler, as it writes it in its own settings.
@@ -101,9 +103,11 @@ impl Settings {
         };
         let (database, PoolerSpec { size, wait, .. }) = (&self.database, self.spec);
         let (host, port, wait) = (&server.host, server.port, wait.as_secs_f64());
+        let first = self.connect_query.as_ref().map(|query| format!(" connect_query='{}'", query.replace('\'', "''")));
+        let first = first.unwrap_or_default();
         // After a failed login PgBouncer waits 15 s before it tries again unless told otherwise.
         format!(
-            "[databases]\n{database} = host={host} port={port} dbname={database}\n\n\
+            "[databases]\n{database} = host={host} port={port} dbname={database}{first}\n\n\
              [pgbouncer]\n{listen}\nlisten_port = {PORT}\nauth_file = {auth_file}\npool_mode = {mode}\n\
              default_pool_size = {size}\nmax_client_conn = {MAX_CLIENTS}\nserver_reset_query = {reset}\n\
              query_wait_timeout = {wait}\nserver_login_retry = 0.2\nignore_startup_parameters = extra_float_digits\n\
@@ -183,6 +187,29 @@ impl Pooler {
                 Err(error)
             }
         }
+    }
+
+    /// Whether this machine has the program.
+    pub(crate) fn is_installed() -> bool {
+        local::PgBouncer::is_installed()
+    }
+
+    /// Starts one on this machine, in transaction mode with a single connection to the server of `database`, which
+    /// begins with `connect_query`. Its socket is in a folder that only the user of this process can enter.
+    pub(crate) async fn of_one_connection(
+        database: &PgConnectOptions,
+        password: String,
+        connect_query: String,
+    ) -> Result<Self, StackError> {
+        let settings = Settings {
+            database: database.get_database().unwrap_or_default().to_owned(),
+            user: database.get_username().to_owned(),
+            password,
+            spec: PoolerSpec { kind: Kind::PgbouncerTransaction, size: 1, wait: START_LIMIT },
+            defects: BTreeSet::new(),
+            connect_query: Some(connect_query),
+        };
+        Self::start(Place::Here(Address::of(database)), settings, None).await
     }
 
     /// How the application connects: the role and the database that it was started for.
@@ -276,7 +303,7 @@ mod tests {
     fn settings(kind: Kind, defects: &[Defect]) -> Settings {
         let spec = PoolerSpec { kind, size: 4, wait: Duration::from_millis(300) };
         let [database, user, password] = ["db", "app", "secret"].map(str::to_owned);
-        Settings { database, user, password, spec, defects: defects.iter().copied().collect() }
+        Settings { database, user, password, spec, defects: defects.iter().copied().collect(), connect_query: None }
     }
 
     /// Versions are told apart by whether they follow prepared statements.
@@ -288,6 +315,16 @@ mod tests {
             Version::of("PgBouncer 1.21.0").tracks_statements() && Version::of("PgBouncer 2.0").tracks_statements()
         );
         assert!(!Version::of("not found").tracks_statements());
+    }
+
+    /// What a connection begins with stands beside the server, quoted.
+    #[test]
+    fn a_connection_begins_with_a_query() {
+        let server = Address { host: "/run/server".into(), port: 5433 };
+        let mut settings = settings(Kind::PgbouncerTransaction, &[]);
+        settings.connect_query = Some("SET ROLE 'app'".to_owned());
+        let ini = settings.ini(&server, &Listen::Folder(Path::new("/run/pooler")), "users", &Version::of("1.18.0"));
+        assert!(ini.contains("dbname=db connect_query='SET ROLE ''app'''\n"), "{ini}");
     }
 
     /// What a scenario asks for stands in the settings, and a defect changes exactly its own line.

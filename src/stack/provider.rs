@@ -3,7 +3,7 @@
 use sqlx::postgres::PgConnectOptions;
 
 #[cfg(feature = "docker")]
-use super::docker::{self, Container};
+use super::docker::{self, Pair};
 use super::error::{Attempt, NoProvider, StackError};
 use super::external::{self, External};
 use super::local::{self, Cluster, Sweep};
@@ -13,7 +13,7 @@ use super::pooler::{Address, Place};
 /// A server in the hands of its provider.
 pub(super) enum Provided {
     #[cfg(feature = "docker")]
-    Docker(Box<Container>),
+    Docker(Box<Pair>),
     Local(Box<Cluster>),
     External(Box<External>),
 }
@@ -31,7 +31,7 @@ impl Provided {
     pub(super) fn admin(&self) -> &PgConnectOptions {
         match self {
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => container.admin(),
+            Provided::Docker(pair) => pair.primary().admin(),
             Provided::Local(cluster) => cluster.admin(),
             Provided::External(external) => external.admin(),
         }
@@ -41,7 +41,7 @@ impl Provided {
     pub(super) fn place_for_a_pooler(&self) -> Place {
         match self {
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => Place::Docker(container.neighbour()),
+            Provided::Docker(pair) => Place::Docker(pair.primary().neighbour()),
             Provided::Local(_) | Provided::External(_) => Place::Here(Address::of(self.admin())),
         }
     }
@@ -50,7 +50,7 @@ impl Provided {
     pub(super) fn container_id(&self) -> Option<&str> {
         match self {
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => Some(container.id()),
+            Provided::Docker(pair) => Some(pair.primary().id()),
             Provided::Local(_) | Provided::External(_) => None,
         }
     }
@@ -63,7 +63,7 @@ impl Provided {
     pub(super) async fn stop(self) -> Result<(), StackError> {
         match self {
             #[cfg(feature = "docker")]
-            Provided::Docker(mut container) => container.stop().await,
+            Provided::Docker(mut pair) => pair.stop().await,
             Provided::Local(mut cluster) => cluster.stop().await,
             Provided::External(external) => external.release().await,
         }
@@ -73,9 +73,10 @@ impl Provided {
     pub(super) async fn leave(self) -> Result<(), StackError> {
         match self {
             #[cfg(feature = "docker")]
-            Provided::Docker(container) => {
-                tracing::info!(container = container.id(), "the server is kept; `tenant-chaos clean --all` removes it");
-                container.leave();
+            Provided::Docker(pair) => {
+                let container = pair.primary().id();
+                tracing::info!(container, "the server is kept; `tenant-chaos clean --all` removes it");
+                pair.leave();
                 Ok(())
             }
             Provided::Local(mut cluster) => {
@@ -168,13 +169,9 @@ async fn local(options: &StackOptions, postgres: Option<&str>) -> Result<(Provid
 
 #[cfg(feature = "docker")]
 async fn docker(options: &StackOptions, postgres: Option<&str>, run: &str) -> Result<(Provided, String), Attempt> {
-    if options.needs.replica.is_some() {
-        let (why, mend) = ("it makes no replicas".to_owned(), "--provider local".to_owned());
-        return Err(Attempt { provider: "docker", why, mend });
-    }
-    let container = Container::start(options, postgres, run).await?;
-    let why = format!("a Docker engine answers and has {}", container.image());
-    Ok((Provided::Docker(Box::new(container)), why))
+    let pair = Pair::start(options, postgres, run).await?;
+    let why = format!("a Docker engine answers and has {}", pair.primary().image());
+    Ok((Provided::Docker(Box::new(pair)), why))
 }
 
 #[cfg(not(feature = "docker"))]

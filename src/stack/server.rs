@@ -174,7 +174,8 @@ impl Server {
         defects: &BTreeSet<Defect>,
     ) -> Result<Pooler, StackError> {
         let (user, password) = self.databases.roles().login(role);
-        let settings = Settings { database: database.to_owned(), user, password, spec, defects: defects.clone() };
+        let (database, defects, connect_query) = (database.to_owned(), defects.clone(), None);
+        let settings = Settings { database, user, password, spec, defects, connect_query };
         let place = self.control.place_for_a_pooler().await?;
         Pooler::start(place, settings, self.pgbouncer.as_deref()).await
     }

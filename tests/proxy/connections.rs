@@ -11,6 +11,41 @@ use crate::stand::{Stand, count};
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_broken_and_healed() {
     let stand = Stand::new().await;
+    break_and_heal(&stand).await;
+    stand.stop().await;
+}
+
+/// The same on threads of the proxy's own, which end with it, and with them connections that are still open.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_broken_and_healed_on_threads_of_its_own() {
+    let stand = Stand::with(|options| options.threads = 2).await;
+    has_threads(2).await;
+    break_and_heal(&stand).await;
+    let mut open = [stand.connect().await, stand.connect().await, stand.connect().await];
+    assert!(stand.proxy.connections() >= 3);
+    stand.stop().await;
+    for connection in &mut open {
+        assert!(connection.ping().await.is_err(), "a connection outlives the proxy");
+    }
+    has_threads(0).await;
+}
+
+/// Waits until so many threads of this process are a proxy's: one takes its name when it runs.
+async fn has_threads(wanted: usize) {
+    let name = |thread: &std::fs::DirEntry| std::fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+        let threads = threads.filter(|thread| name(thread).trim() == "proxy").count();
+        if threads == wanted {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{threads} threads instead of {wanted}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn break_and_heal(stand: &Stand) {
     let mut connection = stand.connect().await;
     async fn ping(connection: &mut PgConnection) -> Duration {
         let begun = Instant::now();
@@ -86,5 +121,4 @@ async fn connections_are_broken_and_healed() {
     assert_eq!(guard.heal().touched, 1);
     let ended = tokio::time::timeout(limit, unheard).await.expect("it hears of it when the rule is healed");
     assert!(ended.is_err());
-    stand.stop().await;
 }

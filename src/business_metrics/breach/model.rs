@@ -90,6 +90,11 @@ impl BreachModel {
         }
     }
 
+    /// What it is called beside its prices.
+    pub fn name(&self) -> &'static str {
+        if self.is_anchored() { "breach (anchored)" } else { "breach (mixture)" }
+    }
+
     /// The formula with its numbers.
     pub fn formula(&self, records: &str) -> String {
         let mut text = match self.is_anchored() {

@@ -12,7 +12,7 @@ use crate::business_metrics::{InputProblem, MicroDollars};
 use crate::cli::exit::Exit;
 use crate::cli::output::CliError;
 use crate::oracle::Code;
-use crate::report::{RunReport, ScenarioReport};
+use crate::report::{RunReport, ScenarioReport, StackKey};
 
 #[derive(Debug, Args)]
 pub(super) struct Diff {
@@ -63,22 +63,39 @@ impl Diff {
     }
 }
 
+/// A scenario, the stack that it ran on, and which of its runs there it is: a report that was merged holds each scenario
+/// more than once.
+type Place = (String, StackKey, usize);
+
+fn by_place(report: &RunReport) -> BTreeMap<Place, &ScenarioReport> {
+    let mut places = BTreeMap::new();
+    for each in &report.scenarios {
+        let (scenario, stack) = (&each.header.scenario, StackKey::of(&each.header));
+        let run = (0..).find(|run| !places.contains_key(&(scenario.clone(), stack.clone(), *run))).unwrap_or_default();
+        places.insert((scenario.clone(), stack, run), each);
+    }
+    places
+}
+
 fn changes(old: &RunReport, new: &RunReport, at_least: f64) -> Vec<Change> {
-    let by_name = |report: &'_ RunReport| -> BTreeMap<String, ScenarioReport> {
-        report.scenarios.iter().map(|each| (each.header.scenario.clone(), each.clone())).collect()
+    let (old, new) = (by_place(old), by_place(new));
+    let places: BTreeSet<&Place> = old.keys().chain(new.keys()).collect();
+    let stacks: BTreeSet<&StackKey> = places.iter().map(|(_, stack, _)| stack).collect();
+    let name = |(scenario, stack, _): &Place| match stacks.len() {
+        1 => scenario.clone(),
+        _ => format!("{scenario} ({})", stack.title()),
     };
-    let (old, new) = (by_name(old), by_name(new));
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let mut changes: Vec<Change> = names
-        .into_iter()
-        .map(|name| (name, old.get(name), new.get(name)))
+    let mut changes: Vec<Change> = places
+        .iter()
+        .map(|place| (name(place), old.get(*place), new.get(*place)))
         .filter_map(|(name, old, new)| {
+            let (old, new) = (old.copied(), new.copied());
             let cost = |scenario: Option<&ScenarioReport>| scenario.map(|each| each.price.cost_usd);
             let (before, after) = (cost(old), cost(new));
             let moved = before.unwrap_or_default().usd() - after.unwrap_or_default().usd();
             let appeared = before.is_some() != after.is_some();
             (appeared || moved.abs() > at_least).then(|| Change {
-                scenario: name.clone(),
+                scenario: name,
                 old: before,
                 new: after,
                 why: why(old, new),
@@ -158,5 +175,31 @@ impl Answer {
             table.row([change.scenario.clone(), say(change.old), say(change.new), change.why.clone()]);
         }
         format!("{text}\n{}", table.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    /// A report that was merged over stacks holds a scenario more than once; each is compared with its own counterpart.
+    #[test]
+    fn scenarios_are_told_apart_by_their_stack() {
+        let mut old = sample::mixed();
+        let mut again = old.scenarios[0].clone();
+        again.header.server_version = "13.4".to_owned();
+        old.scenarios.push(again.clone());
+        let mut new = old.clone();
+        assert!(changes(&old, &new, 0.0).is_empty());
+        let last = new.scenarios.last_mut().unwrap();
+        last.price.cost_usd = MicroDollars(again.price.cost_usd.0 + 5_000_000);
+        let changed = changes(&old, &new, 0.0);
+        assert_eq!(changed.len(), 1);
+        assert!(changed[0].scenario.contains("PostgreSQL 13"), "{}", changed[0].scenario);
+        // Twice on one stack: neither is lost.
+        let mut twice = old.clone();
+        twice.scenarios.push(again);
+        assert_eq!(changes(&old, &twice, 0.0).len(), 1);
     }
 }

@@ -10,7 +10,7 @@ use super::run::year_of;
 use crate::business_metrics::InputProblem;
 use crate::cli::exit::Exit;
 use crate::cli::output::CliError;
-use crate::oracle::Severity;
+use crate::oracle::{Severity, Verdict};
 use crate::report::{RunReport, ScenarioReport};
 use crate::stats::Observed;
 
@@ -72,14 +72,24 @@ impl Gate {
         .into_iter()
         .flatten()
         .collect();
-        self.common.answer(&all, || all.iter().map(Checked::text).collect::<Vec<_>>().join("\n"))?;
+        let whole = is_whole(&report);
+        self.common.answer(&all, || {
+            let undecided = (!whole).then(|| "some scenario was not decided: what it costs is not known".to_owned());
+            all.iter().map(Checked::text).chain(undecided).collect::<Vec<_>>().join("\n")
+        })?;
         Ok(match all.iter().all(|each| each.holds) {
             false => Exit::Fail,
-            // A gate that nothing went through holds nothing back.
-            true if report.scenarios.is_empty() => Exit::Inconclusive,
+            // A run that was cut off is cheap, and a gate that nothing went through holds nothing back.
+            true if !whole => Exit::Inconclusive,
             true => Exit::Pass,
         })
     }
+}
+
+/// Whether every scenario ran to a verdict. One that failed did: what it may cost is this gate's question.
+fn is_whole(report: &RunReport) -> bool {
+    let decided = report.scenarios.iter().all(|each| each.verdict != Verdict::Inconclusive);
+    decided && !report.scenarios.is_empty() && report.troubles.is_empty() && report.not_run.is_empty()
 }
 
 /// The bound over all rows of scenarios that plant no leak; 1 if no row was compared, because nothing is then known.
@@ -99,5 +109,24 @@ impl Checked {
         let say = |value: f64| if self.what.starts_with("foreign") { percent(value) } else { usd(value) };
         let verdict = if self.holds { "pass" } else { "FAIL" };
         format!("{verdict}  {}: {}, limit {}", self.what, say(self.measured), say(self.limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{Trouble, assemble, sample};
+
+    /// A run is whole if every scenario was decided: not if one is inconclusive, could not be run, or was not begun.
+    #[test]
+    fn a_run_with_gaps_is_not_whole() {
+        let whole = sample::passing();
+        assert!(is_whole(&whole) && !is_whole(&assemble(Vec::new(), Vec::new())));
+        let trouble = Trouble { scenario: "x".into(), message: "no server".into() };
+        assert!(!is_whole(&RunReport { troubles: vec![trouble], ..whole.clone() }));
+        assert!(!is_whole(&RunReport { not_run: vec!["y".to_owned()], ..whole.clone() }));
+        let mut undecided = whole;
+        undecided.scenarios[0].verdict = Verdict::Inconclusive;
+        assert!(!is_whole(&undecided));
     }
 }

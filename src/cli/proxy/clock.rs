@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
-use super::super::output::CliError;
+use super::super::stops::Stops;
 use crate::faults::proxy::{Proxy, Rule, RuleGuard};
 use crate::scenario::{Fault, FaultAction, Scenario};
 
@@ -87,23 +86,4 @@ fn moments(scenario: &Scenario) -> Vec<(Duration, &Fault, bool)> {
     // One that goes makes room for one that comes.
     moments.sort_by_key(|(at, fault, comes)| (*at, *comes, fault.index));
     moments
-}
-
-/// The signals that end it in an orderly way.
-pub(super) struct Stops([Signal; 3]);
-
-impl Stops {
-    pub(super) fn new() -> Result<Self, CliError> {
-        let listen = |kind| signal(kind).map_err(CliError::io("listen for signals"));
-        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hang_up] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -16,9 +16,12 @@ use super::rule::Rule;
 use super::rules::{RuleGuard, Rules};
 use super::session::{Encryption, Shared};
 use super::socket::{Socket, Upstream};
+use super::workers::Workers;
 
 /// Connections at a time; one more is reset.
 const MAX_CONNECTIONS: usize = 8_192;
+/// Threads of its own at most: beyond that the server is what is short of processors.
+const MAX_THREADS: usize = 8;
 /// After a failure to accept (no descriptors left) it tries again this much later.
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -49,9 +52,19 @@ pub struct ProxyOptions {
     pub judge: Option<Arc<Judge>>,
     /// Root of what rules draw.
     pub seed: u64,
+    /// Threads of its own that serve connections; with none they are served on the runtime of the caller.
+    pub threads: usize,
 }
 
 impl ProxyOptions {
+    /// With a thread of its own for each processor, up to a limit: for a proxy that does nothing but relay. A single one
+    /// waits for its turn on a busy machine, and every connection with it.
+    #[must_use]
+    pub fn with_threads_of_its_own(self) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads: processors.min(MAX_THREADS), ..self }
+    }
+
     /// A free port of this machine, in front of a server; the context is `app.tenant_id`, nothing is judged.
     pub fn new(upstream: Upstream) -> Self {
         Self {
@@ -62,6 +75,7 @@ impl ProxyOptions {
             encryption: Encryption::Refuse,
             judge: None,
             seed: 0,
+            threads: 0,
         }
     }
 }
@@ -80,6 +94,9 @@ pub enum ProxyError {
         /// Why not.
         source: io::Error,
     },
+    /// The system's word.
+    #[error("start the proxy's threads")]
+    Threads(#[source] io::Error),
 }
 
 /// A running proxy. It ends when it is dropped, and every connection with it.
@@ -93,7 +110,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens, and serves on the runtime of the caller.
+    /// Listens on the runtime of the caller, and serves there or on threads of its own.
     ///
     /// # Errors
     /// [`ProxyError::NotLoopback`] if the address can be reached from elsewhere without leave.
@@ -112,8 +129,10 @@ impl Proxy {
             encryption: options.encryption,
             judge: options.judge,
         };
+        let workers = Workers::start(options.threads).map_err(ProxyError::Threads)?;
         let (cancel, open) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
-        let task = tokio::spawn(accept(listener, options.upstream.into(), shared, open.clone(), cancel.clone()));
+        let task =
+            tokio::spawn(accept(listener, workers, options.upstream.into(), shared, open.clone(), cancel.clone()));
         Ok(Self { address, rules, open, cancel, task })
     }
 
@@ -154,6 +173,7 @@ impl Drop for Proxy {
 
 async fn accept(
     listener: TcpListener,
+    workers: Workers,
     upstream: Arc<Upstream>,
     shared: Shared,
     open: Arc<AtomicUsize>,
@@ -163,18 +183,23 @@ async fn accept(
     let mut connections = JoinSet::new();
     loop {
         let client = tokio::select! {
-            accepted = listener.accept() => accepted.and_then(|(stream, _)| Socket::of(stream)),
+            accepted = listener.accept() => accepted.map(|(stream, _)| stream),
             Some(_) = connections.join_next() => continue,
             () = cancel.cancelled() => break,
         };
         match client {
-            Ok(client) if connections.len() >= MAX_CONNECTIONS => client.reset(),
+            Ok(client) if connections.len() >= MAX_CONNECTIONS => Socket::Tcp(client).reset(),
             Ok(client) => {
                 let (upstream, shared, here) = (upstream.clone(), shared.clone(), Here::of(&open));
-                connections.spawn(async move {
-                    serve(client, &upstream, shared).await;
+                let work = async move {
+                    // It is registered with the runtime that accepted it, and may be served by another.
+                    match client.into_std().and_then(TcpStream::from_std).and_then(Socket::of) {
+                        Ok(client) => serve(client, &upstream, shared).await,
+                        Err(error) => tracing::warn!(%error, "a connection cannot be served"),
+                    }
                     drop(here);
-                });
+                };
+                connections.spawn_on(work, &workers.next());
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted");

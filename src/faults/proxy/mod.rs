@@ -41,6 +41,7 @@ mod socket;
 mod sql;
 mod touches;
 pub mod wire;
+mod workers;
 
 pub use conversation::DryRun;
 pub use judge::{ForeignRow, Judge, Judgement};

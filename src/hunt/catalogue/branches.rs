@@ -1,10 +1,9 @@
-//! The boolean structure of a policy, as Postgres prints it, and values that make a branch of it true.
+//! Values that make a branch of a policy true.
 //!
 //! A row that satisfies `status = 'open'` is what shows that `tenant = … OR status = 'open'` leaks. What cannot be
 //! read is left out: the branch then has no row of its own, and nothing is claimed of it.
 
-/// A policy has at most this many branches that are looked at.
-const MOST_BRANCHES: usize = 16;
+use super::expression::{bare, disjuncts, split};
 
 /// SQL NULL among values that are texts: no text of Postgres holds this character.
 pub(in crate::hunt) const NULL: &str = "\0";
@@ -22,79 +21,6 @@ pub(in crate::hunt) fn branches(expression: &str, columns: &[String]) -> Vec<Vec
         }
     }
     found
-}
-
-/// The conjunctions whose disjunction the expression is.
-pub(in crate::hunt) fn disjuncts(expression: &str) -> Vec<Vec<String>> {
-    let text = bare(expression);
-    let any = split(text, " OR ");
-    if any.len() > 1 {
-        let mut all: Vec<Vec<String>> = any.into_iter().flat_map(disjuncts).collect();
-        all.truncate(MOST_BRANCHES);
-        return all;
-    }
-    let every = split(text, " AND ");
-    if every.len() == 1 {
-        return vec![vec![text.to_owned()]];
-    }
-    let mut product: Vec<Vec<String>> = vec![Vec::new()];
-    for part in every {
-        let part = disjuncts(part);
-        product = product
-            .iter()
-            .flat_map(|left| part.iter().map(move |right| [left.clone(), right.clone()].concat()))
-            .collect();
-        product.truncate(MOST_BRANCHES);
-    }
-    product
-}
-
-/// Without the parentheses around the whole.
-fn bare(text: &str) -> &str {
-    let mut text = text.trim();
-    while text.starts_with('(') && closing(text) == Some(text.len() - 1) {
-        text = text[1..text.len() - 1].trim();
-    }
-    text
-}
-
-/// Where the parenthesis at the start is closed.
-fn closing(text: &str) -> Option<usize> {
-    let (mut depth, mut quoted) = (0usize, false);
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'\'' => quoted = !quoted,
-            b'(' if !quoted => depth += 1,
-            b')' if !quoted => {
-                depth = depth.checked_sub(1)?;
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-/// Splits at a separator that stands outside of parentheses and quotes.
-fn split<'a>(text: &'a str, separator: &str) -> Vec<&'a str> {
-    let (mut depth, mut quoted, mut start) = (0usize, false, 0);
-    let mut parts = Vec::new();
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'\'' => quoted = !quoted,
-            b'(' if !quoted => depth += 1,
-            b')' if !quoted => depth = depth.saturating_sub(1),
-            b' ' if !quoted && depth == 0 && at >= start && text[at..].starts_with(separator) => {
-                parts.push(&text[start..at]);
-                start = at + separator.len();
-            }
-            _ => {}
-        }
-    }
-    parts.push(&text[start..]);
-    parts
 }
 
 fn assignment(atom: &str, columns: &[String]) -> Option<Assignment> {

@@ -73,8 +73,9 @@ pub(in crate::hunt) struct Objects {
     pub(in crate::hunt) view_reads: Vec<(i64, i64)>,
     /// LEAKPROOF functions of the schema with one argument: name, and the argument's type.
     pub(in crate::hunt) leakproof: Vec<(String, String)>,
-    /// Channels that functions of the schema notify.
-    pub(in crate::hunt) channels: Vec<String>,
+    /// Channels that functions of the schema notify, each with one of these functions. A channel that is an expression has
+    /// no name.
+    pub(in crate::hunt) channels: Vec<(Option<String>, String)>,
     /// Whether the schema keeps large objects.
     pub(in crate::hunt) large_objects: bool,
     /// Whether the role may make temporary tables.
@@ -116,14 +117,16 @@ const HELPERS: &str = "
         SELECT d.refobjid FROM pg_depend d
         WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
         UNION SELECT q.oid FROM f JOIN pg_proc p ON p.oid = f.oid
-        JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~* ('\\m' || q.proname || '\\s*\\(')
+        JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~*
+             ('(^|\\W)' || regexp_replace(q.proname::text, '(\\W)', '\\\\\\1', 'g') || '\"?\\s*\\(')
     )
     SELECT DISTINCT p.oid::regprocedure::text, n.nspname::text, p.provolatile = 'i',
            NOT coalesce((SELECT x ~ 'pg_temp\"?\\s*$' OR x = 'search_path=\"\"' FROM unnest(p.proconfig) x
                          WHERE x LIKE 'search_path=%'), false),
            ARRAY(SELECT c.oid::int8 FROM pg_class c JOIN pg_namespace m ON m.oid = c.relnamespace
                  WHERE c.relkind IN ('r', 'p', 'v', 'm') AND m.nspname !~ '^(pg_|information_schema)'
-                 AND p.prosrc ~ ('\\m' || regexp_replace(c.relname, '\\W', '.', 'g') || '\\M'))
+                 AND p.prosrc ~
+                     ('(^|\\W)' || regexp_replace(replace(c.relname::text, '\"', '\"\"'), '(\\W)', '\\\\\\1', 'g') || '($|\\W)'))
     FROM f JOIN pg_proc p ON p.oid = f.oid JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' ORDER BY 1";
 
@@ -138,10 +141,15 @@ const LEAKPROOF: &str = "
     WHERE p.proleakproof AND p.pronargs = 1 AND n.nspname !~ '^(pg_|information_schema)'
       AND p.prorettype = 'bool'::regtype AND has_function_privilege($1, p.oid, 'EXECUTE') ORDER BY 1";
 
+/// A name in quotes is as it is written, another one is folded; a literal that an expression goes on from is no name.
 const CHANNELS: &str = "
-    SELECT DISTINCT coalesce(m[1], m[2]) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,
-    LATERAL regexp_matches(p.prosrc, 'pg_notify\\(\\s*''([^'']+)''|\\mNOTIFY\\s+\"?(\\w+)', 'gi') m
-    WHERE n.nspname !~ '^(pg_|information_schema)' ORDER BY 1";
+    SELECT CASE WHEN m[1] IS NOT NULL THEN m[1] WHEN m[2] LIKE '\"%' THEN btrim(m[2], '\"') ELSE lower(m[2]) END,
+           min(p.oid::regprocedure::text)
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,
+    LATERAL regexp_matches(p.prosrc, 'pg_notify\\(\\s*(?:''([^'']+)''\\s*,|(?!\\s))|'
+        || '\\mNOTIFY\\s+(?:(\"[^\"]+\"|\\w+)\\s*(?:[;,'']|$)|[''%])', 'gi') m
+    WHERE n.nspname !~ '^(pg_|information_schema)'
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') GROUP BY 1 ORDER BY 1, 2";
 
 const FACTS: &str = "
     SELECT EXISTS (SELECT FROM pg_largeobject_metadata)
@@ -202,7 +210,7 @@ impl Objects {
         }
         objects.view_reads = sqlx::query_as(VIEW_READS).fetch_all(&mut *connection).await.map_err(failed())?;
         objects.leakproof = sqlx::query_as(LEAKPROOF).bind(role).fetch_all(&mut *connection).await.map_err(failed())?;
-        objects.channels = sqlx::query_scalar(CHANNELS).fetch_all(&mut *connection).await.map_err(failed())?;
+        objects.channels = sqlx::query_as(CHANNELS).fetch_all(&mut *connection).await.map_err(failed())?;
         (objects.large_objects, objects.may_create_temporary) =
             sqlx::query_as(FACTS).bind(role).fetch_one(&mut *connection).await.map_err(failed())?;
         objects.memberships =

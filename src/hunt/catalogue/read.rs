@@ -91,6 +91,14 @@ pub(in crate::hunt) struct Function {
     pub(in crate::hunt) arguments: Vec<String>,
     /// Whether it has its owner's rights.
     pub(in crate::hunt) definer: bool,
+    /// Whether it may write.
+    pub(in crate::hunt) volatile: bool,
+    /// Whether a tenant's mark fits into what it gives.
+    pub(in crate::hunt) holds_marks: bool,
+    /// Whether it gives anything.
+    pub(in crate::hunt) gives_nothing: bool,
+    /// Relations that its text names.
+    pub(in crate::hunt) reads: Vec<i64>,
     /// Whether it makes temporary tables that outlive the transaction.
     pub(in crate::hunt) makes_temporary: bool,
 }
@@ -169,7 +177,13 @@ const CONSTRAINTS: &str = "
 const FUNCTIONS: &str = "
     SELECT p.oid::regprocedure::text, p.oid::regproc::text,
            ARRAY(SELECT format_type(t, NULL) FROM unnest(p.proargtypes) WITH ORDINALITY u (t, at) ORDER BY at),
-           p.prosrc ~* 'CREATE\\s+(GLOBAL\\s+|LOCAL\\s+)?TEMP' AND p.prosrc !~* 'ON\\s+COMMIT\\s+DROP', p.prosecdef
+           p.prosrc ~* 'CREATE\\s+(GLOBAL\\s+|LOCAL\\s+)?TEMP' AND p.prosrc !~* 'ON\\s+COMMIT\\s+DROP', p.prosecdef,
+           p.provolatile = 'v', p.prorettype <> 'void'::regtype AND coalesce(
+               (SELECT t.typcategory NOT IN ('B', 'N', 'D', 'T') FROM pg_type t WHERE t.oid = p.prorettype), true),
+           p.prorettype = 'void'::regtype,
+           ARRAY(SELECT c.oid::int8 FROM pg_class c JOIN pg_namespace m ON m.oid = c.relnamespace
+                 WHERE c.relkind IN ('r', 'p', 'v', 'm') AND m.nspname !~ '^(pg_|information_schema)'
+                 AND p.prosrc ~ ('\\m' || regexp_replace(c.relname, '\\W', '.', 'g') || '\\M'))
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname !~ '^(pg_|information_schema)' AND p.prokind = 'f'
       AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
@@ -191,7 +205,8 @@ pub(in crate::hunt) const TEXTS: &str = "
         SELECT d.refobjid FROM pg_depend d
         WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
         UNION SELECT q.oid FROM f JOIN pg_proc p ON p.oid = f.oid
-        JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~* ('\\m' || q.proname || '\\s*\\(')
+        JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~*
+             ('(^|\\W)' || regexp_replace(q.proname::text, '(\\W)', '\\\\\\1', 'g') || '\"?\\s*\\(')
     ), text AS (
         SELECT concat_ws(' ', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)) AS s FROM pg_policy
         UNION ALL SELECT p.prosrc FROM f JOIN pg_proc p ON p.oid = f.oid
@@ -264,6 +279,10 @@ impl Catalogue {
             arguments: row.get(2),
             makes_temporary: row.get(3),
             definer: row.get(4),
+            volatile: row.get(5),
+            holds_marks: row.get(6),
+            gives_nothing: row.get(7),
+            reads: row.get(8),
         });
         let functions = functions.collect();
         let claims =

@@ -1,6 +1,6 @@
 //! Roles: those that a schema expects and a fresh server does not have, and the one that the application connects as.
 
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::read::TEXTS;
 use crate::hunt::error::HuntError;
@@ -21,29 +21,84 @@ pub(in crate::hunt) async fn create(connection: &mut PgConnection, name: &str) -
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(|_| ())
 }
 
-/// Gives a server of our own the roles of another one, with what matters to row security: who is exempt, and who is a
-/// member of whom. Passwords are not read.
+/// The first version of which a membership says by itself whether its rights are inherited.
+const GRANT_OPTIONS_SINCE: i32 = 160_000;
+
+/// Gives a server of our own the roles of another one, with what matters to row security: who may log in, who is
+/// exempt, and who is a member of whom. Passwords are not read, so nobody can log in with one.
+///
+/// # Errors
+/// A role cannot be copied; or a membership says what a server as old as ours cannot say.
 pub(in crate::hunt) async fn copy(from: &mut PgConnection, to: &mut PgConnection) -> Result<(), HuntError> {
-    let roles = "SELECT format('CREATE ROLE %I NOLOGIN %s %s %s', rolname, \
+    let roles = "SELECT format('CREATE ROLE %I %s %s %s %s', rolname, \
+                     CASE WHEN rolcanlogin THEN 'LOGIN' ELSE 'NOLOGIN' END, \
                      CASE WHEN rolsuper THEN 'SUPERUSER' ELSE 'NOSUPERUSER' END, \
                      CASE WHEN rolbypassrls THEN 'BYPASSRLS' ELSE 'NOBYPASSRLS' END, \
                      CASE WHEN rolinherit THEN 'INHERIT' ELSE 'NOINHERIT' END) \
                  FROM pg_roles WHERE rolname !~ '^pg_' ORDER BY oid";
-    let members = "SELECT format('GRANT %I TO %I', g.rolname, u.rolname) FROM pg_auth_members m \
+    // Two grantors may have given different options, of which the wider ones hold.
+    let members = "SELECT g.rolname::text, u.rolname::text, u.rolinherit, bool_or(m.admin_option), \
+                       bool_or((to_jsonb(m) ->> 'inherit_option')::bool), bool_or((to_jsonb(m) ->> 'set_option')::bool) \
+                   FROM pg_auth_members m \
                    JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles u ON u.oid = m.member \
-                   WHERE g.rolname !~ '^pg_' OR u.rolname !~ '^pg_'";
-    for query in [roles, members] {
-        let statements: Vec<String> =
-            sqlx::query_scalar(query).fetch_all(&mut *from).await.map_err(HuntError::database("read the roles"))?;
-        for statement in statements {
-            match sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *to).await {
-                // The administrator of both servers may have the same name.
-                Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("42710") => {}
-                other => other.map(|_| ()).map_err(HuntError::database("copy a role"))?,
-            }
+                   WHERE g.rolname !~ '^pg_' OR u.rolname !~ '^pg_' GROUP BY 1, 2, 3 ORDER BY 1, 2";
+    let failed = || HuntError::database("read the roles");
+    let mut statements: Vec<String> = sqlx::query_scalar(roles).fetch_all(&mut *from).await.map_err(failed())?;
+    let has_options = server_version(to).await? >= GRANT_OPTIONS_SINCE;
+    for row in sqlx::query(members).fetch_all(&mut *from).await.map_err(failed())? {
+        let member = Member {
+            group: row.get(0),
+            member: row.get(1),
+            member_inherits: row.get(2),
+            admin: row.get(3),
+            inherit: row.get(4),
+            set: row.get(5),
+        };
+        statements.push(member.grant(has_options)?);
+    }
+    for statement in statements {
+        match sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut *to).await {
+            // The administrator of both servers may have the same name.
+            Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("42710") => {}
+            other => other.map(|_| ()).map_err(HuntError::database("copy a role"))?,
         }
     }
     Ok(())
+}
+
+/// `server_version_num`: 170002 is 17.2.
+pub(in crate::hunt) async fn server_version(connection: &mut PgConnection) -> Result<i32, HuntError> {
+    let version = "SELECT current_setting('server_version_num')::int";
+    sqlx::query_scalar(version).fetch_one(connection).await.map_err(HuntError::database("ask for the version"))
+}
+
+/// A membership. A server before 16 has no options of it: the member's own attribute says whether it inherits.
+struct Member {
+    group: String,
+    member: String,
+    member_inherits: bool,
+    admin: bool,
+    inherit: Option<bool>,
+    set: Option<bool>,
+}
+
+impl Member {
+    /// The statement that makes it on a server that knows the options or not.
+    fn grant(&self, has_options: bool) -> Result<String, HuntError> {
+        let Self { group, member, admin, .. } = self;
+        let (inherit, set) = (self.inherit.unwrap_or(self.member_inherits), self.set.unwrap_or(true));
+        let grant = format!("GRANT {} TO {}", quote(group), quote(member));
+        match has_options {
+            true => Ok(format!("{grant} WITH INHERIT {inherit}, SET {set}, ADMIN {admin}")),
+            false if inherit == self.member_inherits && set => {
+                Ok(if *admin { format!("{grant} WITH ADMIN OPTION") } else { grant })
+            }
+            false => Err(HuntError::Input(format!(
+                "{member} is a member of {group} with options that a server before 16 does not have: hunt with a newer \
+                 one (--bin-dir, or TENANT_CHAOS_IMAGE)"
+            ))),
+        }
+    }
 }
 
 /// Names that a policy compares with where every tenant is a role.
@@ -164,4 +219,28 @@ async fn gateway(connection: &mut PgConnection, of: &str) -> Result<Option<Strin
 
 pub(in crate::hunt) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A membership keeps its options; where they cannot be said, nobody is given more or less than there is.
+    #[test]
+    fn memberships_keep_their_options() {
+        let grant = |inherit: Option<bool>, set: Option<bool>, has_options: bool| {
+            let (group, member) = ("reader".to_owned(), "app".to_owned());
+            Member { group, member, member_inherits: true, admin: false, inherit, set }.grant(has_options)
+        };
+        let plain = "GRANT \"reader\" TO \"app\"";
+        assert_eq!(grant(None, None, true).unwrap(), format!("{plain} WITH INHERIT true, SET true, ADMIN false"));
+        assert_eq!(
+            grant(Some(false), Some(true), true).unwrap(),
+            format!("{plain} WITH INHERIT false, SET true, ADMIN false")
+        );
+        assert_eq!(grant(None, None, false).unwrap(), plain);
+        assert_eq!(grant(Some(true), Some(true), false).unwrap(), plain);
+        assert!(grant(Some(false), Some(true), false).unwrap_err().is_input());
+        assert!(grant(Some(true), Some(false), false).is_err());
+    }
 }

@@ -79,7 +79,8 @@ impl Config {
     /// # Errors
     /// The parser's message, with line and column.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
+        let mut config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
+        config.end_comments();
         let BusinessConfig { tenants, records_per_tenant } = config.business;
         if tenants == 0 || records_per_tenant == 0 {
             return Err("business.tenants and business.records_per_tenant must be 1 or more".to_owned());
@@ -96,6 +97,17 @@ impl Config {
             }
         }
         Ok(config)
+    }
+}
+
+impl Config {
+    /// A statement that ends in a comment would take the semicolon behind it along.
+    fn end_comments(&mut self) {
+        let enter = self.context.iter_mut().flat_map(|context| &mut context.enter);
+        let setup = [&mut self.tenants.a, &mut self.tenants.b].into_iter().flat_map(|tenant| &mut tenant.setup);
+        for statement in enter.chain(setup).filter(|statement| statement.contains("--")) {
+            statement.push('\n');
+        }
     }
 }
 
@@ -120,6 +132,15 @@ mod tests {
     fn unknown_keys_are_refused() {
         let error = Config::parse("app_role = 'app'\napp_rolle = 'app'\n").unwrap_err();
         assert!(error.contains("app_rolle") && error.contains("line 2"), "{error}");
+    }
+
+    /// What comes behind a statement is not part of its comment.
+    #[test]
+    fn a_comment_ends_with_its_statement() {
+        let text = "[context]\nenter = ['SELECT 1 -- one', 'SELECT 2']\n[tenants.a]\nsetup = ['SELECT 3 -- three']\n";
+        let config = Config::parse(text).unwrap();
+        assert_eq!(config.context.unwrap().enter, ["SELECT 1 -- one\n", "SELECT 2"]);
+        assert_eq!(config.tenants.a.setup, ["SELECT 3 -- three\n"]);
     }
 
     /// Variables are put in, and one that a tenant does not set is named.

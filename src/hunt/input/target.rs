@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgErrorPosition};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use super::statements::{Statement, line_of, split};
-use crate::hunt::catalogue::roles;
+use crate::hunt::catalogue::{login_settings, roles};
 use crate::hunt::error::HuntError;
 use crate::stack::Server;
 
@@ -31,6 +31,8 @@ pub struct Applied {
     pub database: String,
     /// Roles that the schema expects and that were created, without any right but those that the schema grants.
     pub created_roles: Vec<String>,
+    /// `server_version_num` of the existing database's server.
+    pub live_version: Option<i32>,
 }
 
 /// Applies a target to a new database of a server that is ours.
@@ -43,7 +45,7 @@ pub async fn apply(target: &Target, server: &Server) -> Result<Applied, HuntErro
     let create = format!("CREATE DATABASE {database} TEMPLATE template0");
     run(&mut admin, create).await.map_err(HuntError::database("create a database"))?;
     let mut connection = connect(&server.admin(&database), "connect to the new database").await?;
-    let mut created_roles = Vec::new();
+    let (mut created_roles, mut live_version) = (Vec::new(), None);
     match target {
         Target::Schema(path) => {
             for file in files(path)? {
@@ -54,7 +56,9 @@ pub async fn apply(target: &Target, server: &Server) -> Result<Applied, HuntErro
         }
         Target::Database(url) => {
             let mut live = open_read_only(url).await?;
+            live_version = Some(roles::server_version(&mut live).await?);
             roles::copy(&mut live, &mut connection).await?;
+            let settings = login_settings::read(&mut live).await?;
             live.close().await.map_err(HuntError::database("leave the database"))?;
             let bin_dir = sqlx::query_scalar("SELECT setting FROM pg_config() WHERE name = 'BINDIR'")
                 .fetch_optional(&mut connection)
@@ -62,10 +66,11 @@ pub async fn apply(target: &Target, server: &Server) -> Result<Applied, HuntErro
                 .map_err(HuntError::database("ask the server where its programs are"))?;
             let dump = dump(url, bin_dir)?;
             apply_text(&mut connection, Path::new("pg_dump --schema-only"), &dump, &mut created_roles).await?;
+            login_settings::write(&mut connection, &settings).await?;
         }
     }
     connection.close().await.map_err(HuntError::database("leave the new database"))?;
-    Ok(Applied { database, created_roles })
+    Ok(Applied { database, created_roles, live_version })
 }
 
 /// Opens an existing database so that nothing can be written through the connection.
@@ -87,7 +92,12 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, HuntError> {
     }
     let entries = std::fs::read_dir(path)
         .map_err(|error| HuntError::Input(format!("cannot read {}: {error}", path.display())))?;
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|file| is_forward(file)).collect();
+    let mut files = Vec::new();
+    for entry in entries {
+        // What cannot be read may be a migration.
+        let entry = entry.map_err(|error| HuntError::Input(format!("cannot read {}: {error}", path.display())))?;
+        files.extend(Some(entry.path()).filter(|file| is_forward(file)));
+    }
     files.sort();
     match files.is_empty() {
         true => Err(HuntError::Input(format!("{} holds no .sql file", path.display()))),
@@ -111,10 +121,24 @@ async fn apply_text(
             return Err(sql_error(path, statement, &error));
         }
     }
-    // A file may leave a transaction open or settings behind; the next one begins afresh.
-    run(connection, "RESET ALL; RESET ROLE".to_owned()).await.map_err(|error| {
-        HuntError::Input(format!("{}: ends inside of a failed or open state: {error}", path.display()))
-    })
+    if is_in_transaction(connection).await.map_err(HuntError::database("look for an open transaction"))? {
+        let what = "ends inside of a transaction, so nothing of it would stay: end it with COMMIT";
+        return Err(HuntError::Input(format!("{}: {what}", path.display())));
+    }
+    // A file may leave settings behind; the next one begins afresh.
+    let reset = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL".to_owned();
+    run(connection, reset).await.map_err(HuntError::database("begin the next file afresh"))
+}
+
+/// Whether a transaction is open. Nothing shows it to a statement, but there are some that only run inside of one.
+async fn is_in_transaction(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let Err(error) = run(connection, "SAVEPOINT hunt_open".to_owned()).await else { return Ok(true) };
+    match error.as_database_error().and_then(|error| error.code()).as_deref() {
+        Some("25P01") => Ok(false),
+        // It has failed, and nobody has rolled it back.
+        Some("25P02") => Ok(true),
+        _ => Err(error),
+    }
 }
 
 /// Applies one statement. A role that it expects is created, outside of a transaction that is already open: there the

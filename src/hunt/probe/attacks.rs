@@ -7,15 +7,16 @@ use super::context::{Context, read_sql};
 use super::objects::{mixed, pairs};
 use super::probe::{Attack, Look, Oracle, Probe};
 use super::state::{State, request};
+use super::writes::Twins;
 use crate::hunt::catalogue::roles::quote;
-use crate::hunt::catalogue::{Catalogue, Function, Relation};
+use crate::hunt::catalogue::{Catalogue, Function, Helper, Relation};
 use crate::hunt::seeding::{Seeded, Tenant, insert_sql, literal, scalar};
 
-/// Tables that are read after an attack.
-const READ_TABLES: usize = 32;
+/// Why an attack that only reads would show was not tried.
+const NOTHING_TO_READ: &str = "no other protected table shows A's own row, and no other one's";
 
-/// Columns of a membership table that are tried with the other tenant's value.
-const MIXED_COLUMNS: usize = 6;
+/// Object, verb, and why it was not tried.
+type LeftOut = (String, &'static str, String);
 
 /// What an attack of several steps knows.
 pub(in crate::hunt) struct Attacker<'a> {
@@ -26,6 +27,8 @@ pub(in crate::hunt) struct Attacker<'a> {
     pub(in crate::hunt) role: &'a str,
     /// Objects that leak without an attack of several steps.
     pub(in crate::hunt) leaking: &'a BTreeSet<String>,
+    /// Objects of which tenant A sees its own row.
+    pub(in crate::hunt) visible: &'a BTreeSet<String>,
 }
 
 impl Attacker<'_> {
@@ -34,9 +37,52 @@ impl Attacker<'_> {
         let mut all = self.own_membership();
         all.extend(self.shadows());
         all.extend(self.plans());
-        all.extend(self.left_behind());
+        all
+    }
+
+    /// Those whose silence says nothing unless a twin succeeds.
+    pub(in crate::hunt) fn twins(&self) -> Vec<Twins> {
+        let mut all = self.left_behind();
         all.extend(self.temporary_tables());
         all
+    }
+
+    /// What is not tried, because no read would show that it worked.
+    pub(in crate::hunt) fn left_out(&self) -> Vec<LeftOut> {
+        let mut all: Vec<LeftOut> = Vec::new();
+        for id in self.believed() {
+            let table = &self.catalogue.relations[&id];
+            let writable = [
+                ("INSERT, then SELECT", table.columns.iter().any(|column| column.insertable)),
+                ("UPDATE, then SELECT", table.columns.iter().any(|column| column.updatable)),
+            ];
+            let has_rows = self.seeded.row(id, Tenant::B).is_some();
+            let is_left_out = !has_rows || self.reads_but(&[id]).is_empty();
+            for (verb, _) in writable.into_iter().filter(|(_, may)| *may && is_left_out) {
+                let why = if has_rows { NOTHING_TO_READ } else { "it has no rows of its tenants" };
+                all.push((table.name.clone(), verb, why.to_owned()));
+            }
+        }
+        for helper in self.catalogue.objects.helpers.iter().filter(|_| self.catalogue.objects.may_create_temporary) {
+            if !self.shadows_of(helper).is_empty() && self.reads_but(&helper.reads).is_empty() {
+                let verb = "CREATE TEMP TABLE, then SELECT";
+                all.push((helper.signature.clone(), verb, NOTHING_TO_READ.to_owned()));
+            }
+        }
+        let protected = self.catalogue.relations.values().filter(|table| table.row_security && !self.is_shown(table));
+        for table in protected.filter(|table| read_sql(table).is_some() && !self.context.b.is_empty()) {
+            let why = match self.leaking.contains(&table.name) {
+                true => "it leaks without",
+                false => "A does not see its own row",
+            };
+            all.extend(["SELECT in PL/pgSQL", "EXECUTE"].map(|verb| (table.name.clone(), verb, why.to_owned())));
+        }
+        all
+    }
+
+    /// Whether a leak would be seen in a table that does not leak anyway.
+    fn is_shown(&self, table: &Relation) -> bool {
+        self.visible.contains(&table.name) && !self.leaking.contains(&table.name)
     }
 
     /// Tables that policies believe: those that they read, and those that the functions they call read.
@@ -53,9 +99,8 @@ impl Attacker<'_> {
     /// Reads of every protected table but these.
     fn reads_but(&self, but: &[i64]) -> Vec<Look> {
         let tables = self.catalogue.relations.iter().filter(|(id, table)| !but.contains(id) && table.row_security);
-        let tables = tables
-            .filter(|(id, table)| self.seeded.row(**id, Tenant::B).is_some() && !self.leaking.contains(&table.name));
-        tables.filter_map(|(_, table)| read_sql(table)).take(READ_TABLES).map(Look::Query).collect()
+        let tables = tables.filter(|(id, table)| self.seeded.row(**id, Tenant::B).is_some() && self.is_shown(table));
+        tables.filter_map(|(_, table)| read_sql(table)).map(Look::Query).collect()
     }
 
     fn shown(&self, looks: Vec<Look>) -> Oracle {
@@ -82,7 +127,7 @@ impl Attacker<'_> {
                 probe.oracle = self.shown(looks.clone());
                 probe
             };
-            for (name, _, of_b) in pairs(row_a, row_b).take(MIXED_COLUMNS) {
+            for (name, _, of_b) in pairs(row_a, row_b) {
                 let column = table.columns.iter().find(|column| column.name == name);
                 if column.is_some_and(|column| column.insertable) {
                     let row: Vec<(String, String)> = mixed(row_a, row_b, |other| other == name)
@@ -109,17 +154,7 @@ impl Attacker<'_> {
             return all;
         }
         for helper in &self.catalogue.objects.helpers {
-            let mut attack: Vec<Attack> = Vec::new();
-            for id in &helper.reads {
-                let (Some(table), Some(row_a), Some(row_b)) = (
-                    self.catalogue.relations.get(id),
-                    self.seeded.row(*id, Tenant::A),
-                    self.seeded.row(*id, Tenant::B),
-                ) else {
-                    continue;
-                };
-                attack.extend(shadow(table, row_a, row_b).into_iter().map(Attack::Sql));
-            }
+            let attack = self.shadows_of(helper);
             // By its name alone, a shadowed table would be the shadow.
             let looks = self.reads_but(&helper.reads);
             if attack.is_empty() || looks.is_empty() {
@@ -136,13 +171,27 @@ impl Attacker<'_> {
         all
     }
 
+    /// Temporary tables in the place of those that a function reads.
+    fn shadows_of(&self, helper: &Helper) -> Vec<Attack> {
+        let mut attack: Vec<Attack> = Vec::new();
+        for id in &helper.reads {
+            let (Some(table), Some(row_a), Some(row_b)) =
+                (self.catalogue.relations.get(id), self.seeded.row(*id, Tenant::A), self.seeded.row(*id, Tenant::B))
+            else {
+                continue;
+            };
+            attack.extend(shadow(table, row_a, row_b).into_iter().map(Attack::Sql));
+        }
+        attack
+    }
+
     /// A plan made for B is used by A: of a function in PL/pgSQL, and of a prepared statement.
     fn plans(&self) -> Vec<Probe> {
         let tables = self.catalogue.relations.iter().filter(|(id, table)| {
-            table.row_security && self.seeded.row(**id, Tenant::B).is_some() && !self.leaking.contains(&table.name)
+            table.row_security && self.seeded.row(**id, Tenant::B).is_some() && self.is_shown(table)
         });
         let tables: Vec<(&Relation, String)> =
-            tables.filter_map(|(_, table)| Some((table, read_sql(table)?))).take(READ_TABLES).collect();
+            tables.filter_map(|(_, table)| Some((table, read_sql(table)?))).collect();
         let mut all = Vec::new();
         for (table, read) in &tables {
             let rows = format!("SELECT string_agg(q.r, ' ') FROM ({read}) AS q (r)");
@@ -170,8 +219,8 @@ impl Attacker<'_> {
         if self.context.b.is_empty() { vec![] } else { all }
     }
 
-    /// What B leaves on a connection is gone after DISCARD ALL.
-    fn left_behind(&self) -> Vec<Probe> {
+    /// What B leaves on a connection is gone after DISCARD ALL. The twin: without that it is there.
+    fn left_behind(&self) -> Vec<Twins> {
         let tables = self.catalogue.relations.iter().filter(|(id, _)| self.seeded.row(**id, Tenant::B).is_some());
         let Some((table, read)) = tables.filter_map(|(_, table)| Some((table, read_sql(table)?))).next() else {
             return vec![];
@@ -202,7 +251,8 @@ impl Attacker<'_> {
             ),
         ];
         let mut all = Vec::new();
-        for (verb, create, look) in artefacts {
+        let may = |verb: &str| self.catalogue.objects.may_create_temporary || !verb.starts_with("temporary");
+        for (verb, create, look) in artefacts.into_iter().filter(|(verb, ..)| may(verb)) {
             let by_b = request(self.role, &[self.context.b.clone(), vec![create]].concat());
             let mut probe = self.own.probe(&table.name, verb, "F62");
             probe.title = "what one tenant leaves on a connection can be read by the next";
@@ -210,13 +260,15 @@ impl Attacker<'_> {
             probe.prepare = [by_b, vec!["DISCARD ALL".to_owned()]].concat();
             probe.refusals = &["42501", "42P01", "34000"];
             probe.oracle = self.shown(vec![look]);
-            all.push(probe);
+            let mut control = probe.clone();
+            control.prepare.pop();
+            all.push((probe, Some(control)));
         }
         all
     }
 
-    /// What a function of the schema leaves in a temporary table when B calls it is read by A.
-    fn temporary_tables(&self) -> Vec<Probe> {
+    /// What a function of the schema leaves in a temporary table when B calls it is read by A. The twin: B reads it.
+    fn temporary_tables(&self) -> Vec<Twins> {
         let makers = self.catalogue.functions.iter().filter(|function| function.makes_temporary);
         let make = |function: &Function| {
             let arguments: Vec<String> = function
@@ -229,11 +281,15 @@ impl Attacker<'_> {
             probe.title =
                 "what a function leaves in a temporary table can be read by the next tenant on the connection";
             probe.state = "own tenant, after another on the same connection".to_owned();
-            probe.enter = [self.context.b.clone(), vec![call], self.context.a.clone()].concat();
+            probe.enter.clone_from(&self.context.b);
+            // A refused call leaves nothing behind.
+            probe.attack = [vec![call.clone()], self.context.a.clone()].concat().into_iter().map(Attack::Sql).collect();
             let look = "SELECT query_to_xml('SELECT * FROM ' || c.oid::regclass, true, false, '')::text FROM pg_class AS c \
                         WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind = 'r'";
             probe.oracle = self.shown(vec![Look::Query(look.to_owned())]);
-            probe
+            let mut control = probe.clone();
+            control.attack = vec![Attack::Sql(call)];
+            (probe, Some(control))
         };
         makers.map(make).collect()
     }
@@ -252,7 +308,7 @@ fn shadow(table: &Relation, row_a: &[(String, String)], row_b: &[(String, String
     let shadow = format!("pg_temp.{name}");
     let mut all =
         vec![format!("CREATE TEMP TABLE {name} ({}) ON COMMIT DROP", columns.join(", ")), insert_sql(&shadow, row_b)];
-    for (column, ..) in pairs(row_a, row_b).take(MIXED_COLUMNS) {
+    for (column, ..) in pairs(row_a, row_b) {
         all.push(insert_sql(&shadow, &mixed(row_a, row_b, |other| other == column)));
         all.push(insert_sql(&shadow, &mixed(row_b, row_a, |other| other == column)));
     }

@@ -1,9 +1,11 @@
 //! How a request says who it is, found by trying: a setting that the policies read is given a key of tenant A, and the
 //! understanding is right if A's own rows come back. That is also the hunt's positive control.
 
+use std::time::Instant;
+
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::tenant_roles;
+use super::{given, tenant_roles};
 use crate::hunt::catalogue::roles::{AppRole, quote};
 use crate::hunt::catalogue::{Catalogue, Column, Relation};
 use crate::hunt::error::HuntError;
@@ -27,6 +29,8 @@ pub(in crate::hunt) struct Context {
     pub(in crate::hunt) described: String,
     /// The setting, where there is one.
     pub(in crate::hunt) setting: Option<String>,
+    /// A's text in that setting.
+    pub(in crate::hunt) held: Option<String>,
     /// That setting and A's value in it, where it is a plain value.
     pub(in crate::hunt) plain: Option<(String, String)>,
     pub(in crate::hunt) a: Vec<String>,
@@ -42,12 +46,13 @@ pub(in crate::hunt) struct Context {
 }
 
 impl Context {
-    fn of(described: &str, a: Vec<String>, b: Vec<String>) -> Self {
+    pub(super) fn of(described: &str, a: Vec<String>, b: Vec<String>) -> Self {
         Self {
             described: described.to_owned(),
             setting: None,
+            held: None,
             plain: None,
-            by_role: a.iter().any(|statement| ["ROLE", "AUTHORIZATION"].iter().any(|word| statement.contains(word))),
+            by_role: a.iter().any(|statement| takes_role(statement)),
             a,
             b,
             as_claims: false,
@@ -56,19 +61,26 @@ impl Context {
         }
     }
 
+    /// What makes the session tenant A's, beyond its transactions.
+    pub(in crate::hunt) fn of_session(&self) -> Vec<String> {
+        let pair = self.setting.as_ref().zip(self.held.as_ref());
+        pair.map(|(setting, held)| set(setting, held).replacen("SET LOCAL", "SET", 1)).into_iter().collect()
+    }
+
     /// The text of the setting for which policies see this value.
     pub(in crate::hunt) fn holds(&self, catalogue: &Catalogue, value: &str) -> String {
         wrap(catalogue, value, self.as_claims)
     }
 }
 
-/// Finds the context, or takes the configured one.
+/// Finds the context, or takes the configured one. At the deadline the best so far is taken.
 pub(in crate::hunt) async fn discover(
     connection: &mut PgConnection,
     catalogue: &Catalogue,
     seeded: &mut Seeded,
     app: &AppRole,
     config: &Config,
+    deadline: Instant,
 ) -> Result<Context, HuntError> {
     let role = app.name.as_str();
     if let Some(given) = &config.context {
@@ -77,6 +89,7 @@ pub(in crate::hunt) async fn discover(
         };
         let mut context = Context::of("as hunt.toml says", enter(&config.tenants.a), enter(&config.tenants.b));
         context.visible = visible(connection, catalogue, seeded, role, &context.a).await?;
+        given::understand(connection, catalogue, role, &mut context).await?;
         return Ok(context);
     }
     let mut best: Option<Context> = None;
@@ -96,6 +109,7 @@ pub(in crate::hunt) async fn discover(
                     best = Some(Context {
                         described,
                         forged: forged(catalogue, setting, &of_a, &others, as_claims),
+                        held: Some(wrap(catalogue, &of_a, as_claims)),
                         plain: (!as_claims).then(|| (setting.clone(), of_a.clone())),
                         setting: Some(setting.clone()),
                         a,
@@ -106,14 +120,14 @@ pub(in crate::hunt) async fn discover(
                     });
                 }
             }
-            if best.as_ref().is_some_and(|best| best.visible.0 == best.visible.1) {
+            if Instant::now() > deadline || best.as_ref().is_some_and(|best| best.visible.0 == best.visible.1) {
                 break;
             }
         }
     }
     if catalogue.by_role && best.as_ref().is_none_or(|best| best.visible.0 < best.visible.1) {
         let above = best.as_ref().map_or(0, |best| best.visible.0);
-        best = by_role(connection, catalogue, seeded, app, above).await?.or(best);
+        best = by_role(connection, catalogue, seeded, app, above, deadline).await?.or(best);
     }
     if let Some(best) = best {
         return Ok(best);
@@ -130,6 +144,7 @@ async fn by_role(
     seeded: &mut Seeded,
     app: &AppRole,
     above: usize,
+    deadline: Instant,
 ) -> Result<Option<Context>, HuntError> {
     let groups = tenant_roles::groups(connection, app).await?;
     let mut best: Option<(Context, Vec<String>)> = None;
@@ -145,7 +160,7 @@ async fn by_role(
         if context.visible.0 > best.as_ref().map_or(above, |(best, _)| best.visible.0) {
             best = Some((context, made));
         }
-        if is_whole {
+        if is_whole || Instant::now() > deadline {
             break;
         }
     }
@@ -153,6 +168,17 @@ async fn by_role(
         seeded.setup = made;
         context
     }))
+}
+
+/// Whether a statement takes a role, in whatever way it is written.
+fn takes_role(statement: &str) -> bool {
+    let words = statement.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    let words: Vec<String> = words.map(str::to_lowercase).collect();
+    let has = |form: &[&str]| words.windows(form.len()).any(|window| window.iter().eq(form));
+    ["role", "authorization"]
+        .iter()
+        .any(|what| ["local", "session", "set"].iter().any(|before| has(&[before, what])) || has(&["set_config", what]))
+        || has(&["set_config", "session_authorization"])
 }
 
 /// `SET LOCAL` of a setting whose name may have any spelling.
@@ -184,7 +210,13 @@ fn claims(catalogue: &Catalogue, value: &str, of_user: &str) -> String {
 }
 
 /// What a client can make of the context that is not a tenant's, and that a policy might believe.
-fn forged(catalogue: &Catalogue, setting: &str, of_a: &str, of_b: &[String], as_claims: bool) -> Vec<Forged> {
+pub(super) fn forged(
+    catalogue: &Catalogue,
+    setting: &str,
+    of_a: &str,
+    of_b: &[String],
+    as_claims: bool,
+) -> Vec<Forged> {
     let injected = format!("{of_a}' OR 'a' = 'a");
     let mut all = vec![("forged: a quote", "F67", vec![set(setting, &wrap(catalogue, &injected, as_claims))], false)];
     if as_claims {

@@ -65,7 +65,7 @@ fn insertable(relation: &Relation, row: &Row) -> Vec<(String, String)> {
 fn make_room(table: &str, of: Tenant) -> Vec<String> {
     vec![
         "SET LOCAL session_replication_role = replica".to_owned(),
-        format!("DELETE FROM {table} AS t WHERE t::text ~ '{}'", of.marks()),
+        format!("DELETE FROM {table} AS hunt_row WHERE hunt_row::text ~ '{}'", of.marks()),
         "SET LOCAL session_replication_role = origin".to_owned(),
         "SET CONSTRAINTS ALL IMMEDIATE".to_owned(),
     ]
@@ -97,8 +97,8 @@ fn reference(
     attack.before = make_room(table, Tenant::A);
     attack.refusals = KEY_REFUSALS;
     attack.attack = vec![insert_sql(table, &insertable(relation, &into_b)).into()];
-    let found = format!("SELECT t::text FROM {table} AS t WHERE {}", is_row(&into_b, &key.columns));
-    let of_a = format!("{found} AND t::text ~ '{}'", Tenant::A.marks());
+    let found = format!("SELECT hunt_row::text FROM {table} AS hunt_row WHERE {}", is_row(&into_b, &key.columns));
+    let of_a = format!("{found} AND hunt_row::text ~ '{}'", Tenant::A.marks());
     attack.oracle = Oracle::Stored { look: of_a };
     let nowhere: Vec<(String, String)> = into_b
         .iter()
@@ -136,8 +136,11 @@ fn cascade(
     let (table, title) = (&relation.name, "deleting a row changes another tenant's row that refers to it");
     let mut attack = state.probe(&parent.name, "DELETE that reaches another tenant", "F48");
     (attack.severity, attack.title) = (Severity::Write, title);
-    let found =
-        format!("FROM {table} AS t WHERE {} AND t::text ~ '{}'", is_row(&into_a, &key.columns), Tenant::B.marks());
+    let found = format!(
+        "FROM {table} AS hunt_row WHERE {} AND hunt_row::text ~ '{}'",
+        is_row(&into_a, &key.columns),
+        Tenant::B.marks()
+    );
     attack.before = vec!["SET LOCAL session_replication_role = replica".to_owned()];
     attack.before.extend(clear);
     attack.before.push(insert_sql(table, &into_a));
@@ -150,7 +153,8 @@ fn cascade(
         ),
     };
     let mut control = attack.clone();
-    let own = format!("(SELECT count(*) FROM {} AS t WHERE t::text ~ '{}')", parent.name, Tenant::A.marks());
+    let own =
+        format!("(SELECT count(*) FROM {} AS hunt_row WHERE hunt_row::text ~ '{}')", parent.name, Tenant::A.marks());
     control.before.push(format!("SELECT set_config('chaos.own', {own}::text, true)"));
     control.oracle =
         Oracle::Stored { look: format!("SELECT 'a row is gone' WHERE current_setting('chaos.own')::bigint > {own}") };
@@ -174,7 +178,8 @@ fn unique(relation: &Relation, key: &UniqueKey, row_a: &Row, row_b: &Row, state:
     attack.oracle = Oracle::Refused { code: "23505" };
     let mut control = attack.clone();
     control.attack = vec![insert_sql(table, &insertable(relation, row_a)).into()];
-    control.oracle =
-        Oracle::Stored { look: format!("SELECT t::text FROM {table} AS t WHERE t::text ~ '{}'", Tenant::A.marks()) };
+    control.oracle = Oracle::Stored {
+        look: format!("SELECT hunt_row::text FROM {table} AS hunt_row WHERE hunt_row::text ~ '{}'", Tenant::A.marks()),
+    };
     Some((attack, Some(control)))
 }

@@ -1,6 +1,7 @@
 //! Notifications: whoever may connect may listen. Tenant B works and commits, and A's connection hears what it should not.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -12,8 +13,23 @@ use crate::hunt::catalogue::roles::quote;
 use crate::hunt::error::HuntError;
 use crate::hunt::seeding::{Seeded, Tenant, insert_sql, literal, run, scalar};
 
-/// After this much silence nothing more is expected: what was notified is sent at once.
-const SILENCE: Duration = Duration::from_millis(300);
+/// What the writer notifies when a piece of work is done: notifications come in the order of their commits, so whatever
+/// the work notified has come before.
+const DONE: &str = "tenant_chaos_done";
+
+/// The writer's own notification must come within this.
+const DELIVERY_LIMIT: Duration = Duration::from_secs(10);
+
+/// What came of listening.
+#[derive(Debug, Default)]
+pub(in crate::hunt) struct Heard {
+    /// What was tenant B's, once per channel.
+    pub(in crate::hunt) overheard: Vec<Overheard>,
+    /// Channels on which anything came.
+    pub(in crate::hunt) channels: BTreeSet<String>,
+    /// Whether the budget was used up before B's work was done.
+    pub(in crate::hunt) is_cut: bool,
+}
 
 /// Something of tenant B's that was heard.
 #[derive(Debug)]
@@ -34,32 +50,48 @@ pub(in crate::hunt) async fn listen(
     seeded: &Seeded,
     context: &Context,
     role: &str,
-) -> Result<Vec<Overheard>, HuntError> {
+    deadline: Instant,
+) -> Result<Heard, HuntError> {
     let trouble = || HuntError::database("listen to notifications");
-    let mut heard: Vec<Overheard> = Vec::new();
+    let mut heard = Heard::default();
+    let channels = catalogue.objects.channels.iter().filter_map(|(channel, _)| channel.as_deref());
     let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(trouble())?;
     let mut listener = PgListener::connect_with(&pool).await.map_err(trouble())?;
     let become_role = format!("SET SESSION AUTHORIZATION {}", quote(role));
     listener.execute(AssertSqlSafe(become_role)).await.map_err(trouble())?;
-    let channels = catalogue.objects.channels.iter().map(String::as_str);
-    listener.listen_all(channels).await.map_err(trouble())?;
+    listener.listen_all(channels.chain([DONE])).await.map_err(trouble())?;
     let mut writer = PgConnection::connect_with(&options).await.map_err(trouble())?;
     for (before, statement) in work(catalogue, seeded) {
+        if Instant::now() > deadline {
+            heard.is_cut = true;
+            break;
+        }
         let statements =
             [before.clone(), request(role, &[context.b.clone(), vec![statement.clone()]].concat())].concat();
         for statement in statements {
+            // What B may not do notifies nothing.
             if run(&mut writer, statement).await.is_err() {
                 break;
             }
         }
-        // Outside of a transaction this does nothing but warn.
-        run(&mut writer, "ROLLBACK".to_owned()).await.map_err(trouble())?;
-        while let Ok(notification) = tokio::time::timeout(SILENCE, listener.recv()).await {
+        // Outside of a transaction the first does nothing but warn.
+        run(&mut writer, format!("ROLLBACK; NOTIFY {DONE}")).await.map_err(trouble())?;
+        loop {
+            let notification = tokio::time::timeout(DELIVERY_LIMIT, listener.recv()).await;
+            let Ok(notification) = notification else {
+                heard.is_cut = true;
+                break;
+            };
             let notification = notification.map_err(trouble())?;
             let (channel, payload) = (notification.channel().to_owned(), notification.payload().to_owned());
-            if Tenant::B.is_in(&payload) && !heard.iter().any(|known| known.channel == channel) {
-                heard.push(Overheard { channel, payload, before: before.clone(), statement: statement.clone() });
+            if channel == DONE {
+                break;
             }
+            if Tenant::B.is_in(&payload) && !heard.overheard.iter().any(|known| known.channel == channel) {
+                let (before, statement) = (before.clone(), statement.clone());
+                heard.overheard.push(Overheard { channel: channel.clone(), payload, before, statement });
+            }
+            heard.channels.insert(channel);
         }
     }
     writer.close().await.map_err(trouble())?;
@@ -76,7 +108,7 @@ fn work(catalogue: &Catalogue, seeded: &Seeded) -> Vec<(Vec<String>, String)> {
         let make_room = [
             "BEGIN".to_owned(),
             "SET LOCAL session_replication_role = replica".to_owned(),
-            format!("DELETE FROM {name} AS t WHERE t::text ~ '{}'", Tenant::B.marks()),
+            format!("DELETE FROM {name} AS hunt_row WHERE hunt_row::text ~ '{}'", Tenant::B.marks()),
             "COMMIT".to_owned(),
         ];
         let insert: Vec<(String, String)> =

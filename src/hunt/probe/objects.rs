@@ -2,18 +2,20 @@
 
 use super::probe::{Look, Oracle, Probe};
 use super::state::State;
+use super::writes::Twins;
 use crate::hunt::catalogue::roles::quote;
 use crate::hunt::catalogue::{Catalogue, Sequence};
 use crate::hunt::finding::Severity;
 use crate::hunt::seeding::{Tenancy, Tenant, literal};
 
-/// Every object beside tables and functions.
-pub(in crate::hunt) fn objects(catalogue: &Catalogue, tenancy: &Tenancy, state: &State, role: &str) -> Vec<Probe> {
+/// Every object beside tables and functions. What a superuser makes in the probe itself, as the application does, needs no
+/// twin: a sequence's value, a large object.
+pub(in crate::hunt) fn objects(catalogue: &Catalogue, tenancy: &Tenancy, state: &State, role: &str) -> Vec<Twins> {
     let is_shared = |sequence: &&Sequence| sequence.table.is_some_and(|table| tenancy.owned.contains(&table));
-    let mut all: Vec<Probe> =
-        catalogue.objects.sequences.iter().filter(is_shared).flat_map(|sequence| watch(sequence, state)).collect();
+    let sequences = catalogue.objects.sequences.iter().filter(is_shared).flat_map(|sequence| watch(sequence, state));
+    let mut all: Vec<Twins> = sequences.map(|probe| (probe, None)).collect();
     if catalogue.objects.large_objects {
-        all.push(large_object(state, role));
+        all.push((large_object(state, role), None));
     }
     if catalogue.relations.values().any(|relation| relation.row_security) {
         all.push(statistics(state));
@@ -69,14 +71,18 @@ fn large_object(state: &State, role: &str) -> Probe {
 }
 
 /// What the planner remembers of a table's values, of tables with row security only: of others the table itself tells.
-fn statistics(state: &State) -> Probe {
+/// The twin: a superuser sees B's values in it.
+fn statistics(state: &State) -> Twins {
     let mut probe = state.probe("pg_stats", "SELECT", "F52");
     probe.title = "the planner's statistics show another tenant's values";
     probe.before = vec!["ANALYZE".to_owned()];
     let look = "SELECT s::text FROM pg_stats AS s JOIN pg_namespace AS n ON n.nspname = s.schemaname \
                 JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = s.tablename WHERE c.relrowsecurity";
     probe.oracle = Oracle::Shown { looks: vec![Look::Query(look.to_owned())], foreign: Tenant::B.marks().to_owned() };
-    probe
+    let mut control = probe.clone();
+    let held = format!("SELECT r FROM ({look}) AS q (r) WHERE r ~ '{}'", Tenant::B.marks());
+    control.oracle = Oracle::Stored { look: held };
+    (probe, Some(control))
 }
 
 /// A column's values of both tenants' rows differ in it: `value` of A's row beside B's.
@@ -104,12 +110,12 @@ pub(in crate::hunt) fn mixed(
     row.iter().map(mix).collect()
 }
 
-/// A condition on `t` that each of these columns has this value.
+/// A condition on a row, named `hunt_row`, that each of these columns has this value.
 pub(in crate::hunt) fn is_row(row: &[(String, String)], columns: &[String]) -> String {
     let conditions: Vec<String> = row
         .iter()
         .filter(|(name, _)| columns.contains(name))
-        .map(|(name, value)| format!("t.{}::text = {}", quote(name), literal(value)))
+        .map(|(name, value)| format!("hunt_row.{}::text = {}", quote(name), literal(value)))
         .collect();
     conditions.join(" AND ")
 }

@@ -13,8 +13,13 @@ use crate::hunt::seeding::{Tenant, literal, run};
 /// SQLSTATEs by which isolation refuses: insufficient privilege (row security too) and a view's check option.
 pub(in crate::hunt) const REFUSALS: &[&str] = &["42501", "44000"];
 
-/// Whatever error a plain read of one's own has, no row has come.
-pub(in crate::hunt) const ANY_ERROR: &[&str] = &["*"];
+/// SQLSTATEs by which a read says no. A code that ends in `000` stands for its class: data that is no key of a tenant's
+/// (22), a subquery with more than one tenant (21), an identity that is not believed (28), and what functions of policies
+/// raise (P0). A setting or role that nobody has made is 42704.
+pub(in crate::hunt) const READ_REFUSALS: &[&str] = &["22000", "21000", "28000", "P0000", "42501", "42704", "44000"];
+
+/// How the state of a probe begins that was found as a sequence.
+pub(in crate::hunt) const SEQUENCE: &str = "a sequence of ";
 
 /// One attempt to reach what is another's.
 #[derive(Debug, Clone)]
@@ -35,9 +40,11 @@ pub(in crate::hunt) struct Probe {
     pub(in crate::hunt) before: Vec<String>,
     /// In it, as the application's role.
     pub(in crate::hunt) enter: Vec<String>,
-    /// Then, as the application's role; the first one that fails ends the probe.
+    /// Then, as the application's role; the first one that fails ends the probe. An error before these is none of
+    /// isolation's: the attack was not made.
     pub(in crate::hunt) attack: Vec<Attack>,
-    /// SQLSTATEs with which it is refused where the tenants are isolated. Any other error proves nothing.
+    /// SQLSTATEs, or classes of them (`22000`), with which it is refused where the tenants are isolated. Any other error
+    /// proves nothing.
     pub(in crate::hunt) refusals: &'static [&'static str],
     pub(in crate::hunt) oracle: Oracle,
     /// Whose data may not be in anything that the server says.
@@ -76,20 +83,32 @@ pub(in crate::hunt) enum Oracle {
 }
 
 /// What a probe saw.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::hunt) struct Seen {
     /// Each text, and whether it is foreign.
     pub(in crate::hunt) rows: Vec<(String, bool)>,
     /// A message (error, detail, hint or notice) with a stranger's mark that no statement of the probe had in it.
     pub(in crate::hunt) said: Option<String>,
     pub(in crate::hunt) error: Option<sqlx::Error>,
+    /// Whether the attack was made: what comes before it worked.
+    pub(in crate::hunt) reached: bool,
 }
 
 impl Seen {
+    /// One foreign text, seen elsewhere than by a probe's own run.
+    pub(in crate::hunt) fn of(text: String) -> Self {
+        Self { rows: vec![(text, true)], reached: true, ..Self::default() }
+    }
+
     /// The first foreign text.
     pub(in crate::hunt) fn evidence(&self) -> Option<&str> {
         self.rows.iter().find(|(_, foreign)| *foreign).map(|(row, _)| row.as_str())
     }
+}
+
+/// Whether a SQLSTATE is this one, or of this class.
+fn is_of(code: &str, refusal: &str) -> bool {
+    code == refusal || (refusal.ends_with("000") && code.get(..2) == refusal.get(..2))
 }
 
 /// An error's SQLSTATE.
@@ -100,7 +119,18 @@ pub(in crate::hunt) fn code(error: &sqlx::Error) -> Option<String> {
 impl Probe {
     /// Whether an error is isolation's own.
     pub(in crate::hunt) fn is_refusal(&self, error: &sqlx::Error) -> bool {
-        self.refusals == ANY_ERROR || code(error).is_some_and(|code| self.refusals.contains(&code.as_str()))
+        code(error).is_some_and(|code| self.refusals.iter().any(|refusal| is_of(&code, refusal)))
+    }
+
+    /// Whether what was seen says that the attack was refused, or came to nothing. An error that says neither, and any
+    /// error before the attack, proves nothing.
+    pub(in crate::hunt) fn is_answered(&self, seen: &Seen) -> bool {
+        seen.error.as_ref().is_none_or(|error| seen.reached && self.is_refusal(error))
+    }
+
+    /// The state, without what differs from one search to the next.
+    pub(in crate::hunt) fn lasting_state(&self) -> &str {
+        if self.state.starts_with(SEQUENCE) { SEQUENCE } else { &self.state }
     }
 
     /// The query of a probe that is one read.
@@ -130,7 +160,7 @@ impl Probe {
             }
         }
         let seen = match failed {
-            Some(error) => Seen { rows: vec![], said: None, error: Some(error) },
+            Some(error) => Seen { error: Some(error), ..Seen::default() },
             None => self.watched(connection, role, notices, &["BEGIN"]).await,
         };
         // Outside of a transaction this does nothing but warn.
@@ -148,30 +178,37 @@ impl Probe {
 
     /// Runs what is in the transaction after `first`, which travels with it: a probe is mostly round trips.
     async fn watched(&self, connection: &mut PgConnection, role: &str, notices: &Notices, first: &[&str]) -> Seen {
-        let (result, mut messages) = notices.listen(self.steps(connection, role, first)).await;
-        let (rows, error) = match result {
-            Ok(rows) => (rows, None),
-            Err(error) => (Vec::new(), Some(error)),
-        };
-        if let Some(error) = error.as_ref().and_then(|error| error.as_database_error()) {
+        let (mut seen, mut messages) = notices.listen(self.steps(connection, role, first)).await;
+        if let Some(error) = seen.error.as_ref().and_then(|error| error.as_database_error()) {
             let postgres = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
             let more = postgres.map(|error| [error.detail(), error.hint()]).into_iter().flatten().flatten();
             messages.extend(std::iter::once(error.message()).chain(more).map(str::to_owned));
         }
-        let said = self.foreign_message(&messages);
-        Seen { rows, said, error }
+        seen.said = self.foreign_message(&messages);
+        seen
     }
 
-    async fn steps(
-        &self,
-        connection: &mut PgConnection,
-        role: &str,
-        first: &[&str],
-    ) -> Result<Vec<(String, bool)>, sqlx::Error> {
+    async fn steps(&self, connection: &mut PgConnection, role: &str, first: &[&str]) -> Seen {
         let become_role = format!("SET LOCAL SESSION AUTHORIZATION {}", quote(role));
         let then = self.before.iter().chain([&become_role]).chain(&self.enter).map(String::as_str);
         let begin: Vec<&str> = first.iter().copied().chain(then).collect();
-        run(connection, begin.join(";\n")).await?;
+        if let Err(error) = run(connection, begin.join(";\n")).await {
+            return Seen { error: Some(error), ..Seen::default() };
+        }
+        let mut seen = Seen { reached: true, ..Seen::default() };
+        seen.error = match self.attacked(connection, &mut seen.rows).await {
+            Ok(failed) => failed,
+            Err(error) => Some(error),
+        };
+        seen
+    }
+
+    /// The attack, and what it shows. An error that is given as a value left other looks whole.
+    async fn attacked(
+        &self,
+        connection: &mut PgConnection,
+        rows: &mut Vec<(String, bool)>,
+    ) -> Result<Option<sqlx::Error>, sqlx::Error> {
         let refused = match &self.oracle {
             Oracle::Refused { code } => Some(*code),
             _ => None,
@@ -181,29 +218,32 @@ impl Probe {
                 Err(error)
                     if at + 1 == self.attack.len() && code(&error).as_deref() == refused && refused.is_some() =>
                 {
-                    return Ok(vec![(error.to_string(), true)]);
+                    rows.push((error.to_string(), true));
+                    return Ok(None);
                 }
                 other => other?,
             }
         }
         match &self.oracle {
-            Oracle::Refused { .. } => Ok(Vec::new()),
+            Oracle::Refused { .. } => Ok(None),
             Oracle::Stored { look } => {
                 run(connection, "RESET SESSION AUTHORIZATION".to_owned()).await?;
-                matching(connection, look, ".").await
+                rows.extend(matching(connection, look, ".").await?);
+                Ok(None)
             }
-            Oracle::Shown { looks, foreign } => self.look(connection, looks, foreign).await,
+            Oracle::Shown { looks, foreign } => self.look(connection, looks, foreign, rows).await,
         }
     }
 
-    /// Of several looks one that fails hides no other.
+    /// Of several looks one that fails hides no other, and is told if it was no refusal.
     async fn look(
         &self,
         connection: &mut PgConnection,
         looks: &[Look],
         foreign: &str,
-    ) -> Result<Vec<(String, bool)>, sqlx::Error> {
-        let (mut rows, mut failed) = (Vec::new(), None);
+        rows: &mut Vec<(String, bool)>,
+    ) -> Result<Option<sqlx::Error>, sqlx::Error> {
+        let (mut failed, mut refused) = (None, None);
         for look in looks {
             if looks.len() > 1 {
                 run(connection, "SAVEPOINT hunt_look".to_owned()).await?;
@@ -216,15 +256,13 @@ impl Probe {
                 Ok(seen) => rows.extend(seen),
                 Err(error) if looks.len() > 1 => {
                     run(connection, "ROLLBACK TO SAVEPOINT hunt_look".to_owned()).await?;
-                    failed = Some(error);
+                    let kept = if self.is_refusal(&error) { &mut refused } else { &mut failed };
+                    *kept = Some(error);
                 }
                 Err(error) => return Err(error),
             }
         }
-        match failed {
-            Some(error) if rows.is_empty() => Err(error),
-            _ => Ok(rows),
-        }
+        Ok(failed.or(refused.filter(|_| rows.is_empty())))
     }
 
     /// The first message that tells something of a stranger that the probe itself did not say.
@@ -308,6 +346,19 @@ async fn copied(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A class stands for its codes; what says nothing about tenants is in none: a time that ran out, a lock, a full disk,
+    /// a defect of the server's.
+    #[test]
+    fn refusals_are_codes_and_classes() {
+        let refuses = |code: &str| READ_REFUSALS.iter().any(|refusal| is_of(code, refusal));
+        for code in ["22P02", "22000", "21000", "P0001", "42501", "42704", "28000"] {
+            assert!(refuses(code), "{code}");
+        }
+        for code in ["57014", "55P03", "53100", "XX000", "40P01", "42P01", "42883", "25P02"] {
+            assert!(!refuses(code), "{code}");
+        }
+    }
 
     /// A table with columns, and a query, each as a query for the same.
     #[test]

@@ -1,7 +1,7 @@
 //! Reads: SELECT, COPY TO, and a view's filter looked behind with a function that remembers what it is shown.
 
 use super::context::read_sql;
-use super::probe::{ANY_ERROR, Look, Oracle, Probe};
+use super::probe::{Look, Oracle, Probe, READ_REFUSALS};
 use super::state::State;
 use crate::hunt::catalogue::roles::quote;
 use crate::hunt::catalogue::{Catalogue, Kind, Relation};
@@ -16,11 +16,11 @@ const LEAKY: &str = "CREATE FUNCTION pg_temp.hunt_leak(text) RETURNS boolean LAN
 pub(in crate::hunt) fn read(catalogue: &Catalogue, id: i64, state: &State, role_is_exempt: bool) -> Option<Probe> {
     let relation = &catalogue.relations[&id];
     // After SET ROLE other rights hold: every column, or an error that says no.
-    let whole = format!("SELECT t::text FROM {} AS t", relation.name);
+    let whole = format!("SELECT hunt_row::text FROM {} AS hunt_row", relation.name);
     let look = if state.other_role { Some(whole) } else { read_sql(relation) };
     let mode = state.mode.unwrap_or_else(|| mode(catalogue, id, role_is_exempt));
     let mut probe = state.probe(&relation.name, "SELECT", mode);
-    probe.refusals = ANY_ERROR;
+    probe.refusals = READ_REFUSALS;
     probe.oracle = Oracle::Shown { looks: vec![Look::Query(look?)], foreign: state.foreign() };
     Some(probe)
 }
@@ -60,7 +60,7 @@ pub(in crate::hunt) fn copy_out(catalogue: &Catalogue, id: i64, state: &State, e
         _ => format!("COPY (SELECT {columns} FROM {}) TO STDOUT", relation.name),
     };
     let mut probe = state.probe(&relation.name, "COPY TO", mode(catalogue, id, exempt));
-    probe.refusals = ANY_ERROR;
+    probe.refusals = READ_REFUSALS;
     probe.oracle = Oracle::Shown { looks: vec![Look::CopyOut(statement)], foreign: state.foreign() };
     (!columns.is_empty()).then_some(probe)
 }
@@ -73,7 +73,8 @@ pub(in crate::hunt) fn behind_filter(relation: &Relation, state: &State) -> Opti
     let mut probe = state.probe(&relation.name, "SELECT with a leaky condition", "F43");
     probe.title = "a condition of the client's is asked before the view's filter";
     probe.before = vec![LEAKY.to_owned()];
-    probe.attack = vec![format!("SELECT FROM {} AS t WHERE pg_temp.hunt_leak(t::text)", relation.name).into()];
+    probe.attack =
+        vec![format!("SELECT FROM {} AS hunt_row WHERE pg_temp.hunt_leak(hunt_row::text)", relation.name).into()];
     let look = Look::Query("SELECT current_setting('chaos.seen', true)".to_owned());
     probe.oracle = Oracle::Shown { looks: vec![look], foreign: state.foreign() };
     Some(probe)
@@ -91,7 +92,7 @@ pub(in crate::hunt) fn leakproof(catalogue: &Catalogue, relation: &Relation, sta
         probe.title = "a function that claims to leak nothing is asked before the policies";
         probe.before = vec!["SET LOCAL track_functions = 'all'".to_owned()];
         let (table, name) = (&relation.name, quote(&column.name));
-        let asked = format!("SELECT FROM {table} AS t WHERE {function}(t.{name})");
+        let asked = format!("SELECT FROM {table} AS hunt_row WHERE {function}(hunt_row.{name})");
         let seen = format!("SELECT set_config('chaos.visible', (SELECT count(*)::text FROM {table}), true)");
         probe.attack = vec![seen.into(), asked.into()];
         let calls = format!(

@@ -1,7 +1,7 @@
 //! A sequence that the search has shrunk, as a probe: so it has a reproducer, and fixes are tried with it.
 
 use super::calls::digest;
-use super::probe::{Look, Oracle, Probe, REFUSALS};
+use super::probe::{Look, Oracle, Probe, REFUSALS, SEQUENCE};
 use crate::hunt::catalogue::Catalogue;
 use crate::hunt::finding::Severity;
 use crate::hunt::search::Violation;
@@ -25,7 +25,7 @@ pub(in crate::hunt) fn of_sequence(violation: &Violation, catalogue: &Catalogue,
     let mut probe = Probe {
         object: violation.object.clone(),
         verb: violation.verb,
-        state: format!("a sequence of {} steps", violation.steps),
+        state: format!("{SEQUENCE}{} steps", violation.steps),
         mode,
         severity,
         title,

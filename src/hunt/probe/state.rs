@@ -1,7 +1,7 @@
 //! States of the context: what a connection may know of a tenant when a statement comes.
 
 use super::context::{Context, set};
-use super::probe::{Oracle, Probe, REFUSALS};
+use super::probe::{Attack, Oracle, Probe, REFUSALS};
 use super::tenant_roles;
 use crate::hunt::catalogue::Catalogue;
 use crate::hunt::catalogue::roles::quote;
@@ -10,6 +10,9 @@ use crate::hunt::seeding::Tenant;
 
 /// Values that a flag is set to, beside those that the schema compares it with.
 const FLAG_VALUES: [&str; 4] = ["on", "true", "1", "admin"];
+
+/// The state of a tenant's ordinary request.
+pub(in crate::hunt) const OWN: &str = "own tenant";
 
 /// A state of the context.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub(in crate::hunt) struct State {
     pub(in crate::hunt) fresh: bool,
     pub(in crate::hunt) prepare: Vec<String>,
     pub(in crate::hunt) enter: Vec<String>,
+    /// What a client does then that the server may refuse: it is part of the attack.
+    pub(in crate::hunt) forge: Vec<String>,
     /// Whether tenant A may be seen.
     pub(in crate::hunt) has_tenant: bool,
     /// Whether another role than the application's asks.
@@ -29,7 +34,8 @@ pub(in crate::hunt) struct State {
 impl State {
     fn new(name: &str, mode: &'static str) -> Self {
         let (name, mode) = (name.to_owned(), Some(mode));
-        Self { name, mode, fresh: false, prepare: vec![], enter: vec![], has_tenant: false, other_role: false }
+        let (fresh, prepare, enter, forge) = (false, vec![], vec![], vec![]);
+        Self { name, mode, fresh, prepare, enter, forge, has_tenant: false, other_role: false }
     }
 
     fn prepare(mut self, statements: Vec<String>) -> Self {
@@ -39,6 +45,11 @@ impl State {
 
     fn enter(mut self, statements: Vec<String>) -> Self {
         self.enter = statements;
+        self
+    }
+
+    fn forge(mut self, statements: Vec<String>) -> Self {
+        self.forge = statements;
         self
     }
 
@@ -57,7 +68,7 @@ impl State {
         self.strangers().iter().map(|stranger| stranger.marks()).collect::<Vec<_>>().join("|")
     }
 
-    /// A probe in this state that does nothing yet.
+    /// A probe in this state that does nothing more yet.
     pub(in crate::hunt) fn probe(&self, object: &str, verb: &'static str, mode: &'static str) -> Probe {
         Probe {
             object: object.to_owned(),
@@ -70,7 +81,7 @@ impl State {
             prepare: self.prepare.clone(),
             before: vec![],
             enter: self.enter.clone(),
-            attack: vec![],
+            attack: self.forge.iter().cloned().map(Attack::Sql).collect(),
             refusals: REFUSALS,
             oracle: Oracle::Shown { looks: vec![], foreign: self.foreign() },
             strangers: self.strangers(),
@@ -89,7 +100,7 @@ pub(in crate::hunt) fn request(role: &str, statements: &[String]) -> Vec<String>
 /// The states that can be made of a context. The first is tenant A's own.
 pub(in crate::hunt) fn states(context: &Context, catalogue: &Catalogue, role: &str) -> Vec<State> {
     let (a, b) = (&context.a, &context.b);
-    let mut all = vec![State { mode: None, ..State::new("own tenant", "") }.enter(a.clone()).own()];
+    let mut all = vec![State { mode: None, ..State::new(OWN, "") }.enter(a.clone()).own()];
     all.push(State { fresh: true, ..State::new("never set", "F18") });
     if !a.is_empty() {
         let after_another = State::new("own tenant, after another", "F58").own();
@@ -110,26 +121,24 @@ pub(in crate::hunt) fn states(context: &Context, catalogue: &Catalogue, role: &s
         all.push(State::new("after RESET ROLE", "F68").enter([a.clone(), vec!["RESET ROLE".into()]].concat()));
     }
     if let Some(setting) = &context.setting {
-        let of_session: Vec<String> = a.iter().map(|statement| statement.replacen("SET LOCAL", "SET", 1)).collect();
-        let then = |statement: String| [of_session.clone(), vec![statement]].concat();
+        let then = |statement: String| [context.of_session(), vec![statement]].concat();
         let name: Vec<String> = setting.split('.').map(quote).collect();
-        all.push(State::new("empty", "F18").enter(vec![set(setting, "")]));
+        all.push(State::new("empty", "F18").forge(vec![set(setting, "")]));
         let held = |value: &str| vec![set(setting, &context.holds(catalogue, value))];
-        all.push(State::new("bogus", "F18").enter(held("cccccccc-cccc-4ccc-8ccc-cccccccccccc")));
-        all.push(State::new("pattern", "F24").enter(held("%")));
+        all.push(State::new("bogus", "F18").forge(held("cccccccc-cccc-4ccc-8ccc-cccccccccccc")));
+        all.push(State::new("pattern", "F24").forge(held("%")));
         all.push(State::new("after RESET", "F57").prepare(then(format!("RESET {}", name.join(".")))));
         all.push(State::new("after DISCARD ALL", "F59").prepare(then("DISCARD ALL".to_owned())));
     }
     for (name, mode, statements, has_tenant) in &context.forged {
-        all.push(State { has_tenant: *has_tenant, ..State::new(name, mode) }.enter(statements.clone()));
+        all.push(State { has_tenant: *has_tenant, ..State::new(name, mode) }.forge(statements.clone()));
     }
     all.extend(flags(context, catalogue));
-    let is_own =
-        |role: &String| context.by_role && a.iter().chain(b).any(|statement| statement.contains(role.as_str()));
+    let is_own = |role: &String| context.by_role && a.iter().chain(b).any(|statement| holds_whole(statement, role));
     for role in catalogue.roles.iter().filter(|role| !is_own(role) && !tenant_roles::is_ours(role)) {
-        let enter = [a.clone(), vec![format!("SET LOCAL ROLE {}", quote(role))]].concat();
         let state = State::new(&format!("SET ROLE {role}"), "F06").own();
-        all.push(State { other_role: true, ..state }.enter(enter));
+        let taken = vec![format!("SET LOCAL ROLE {}", quote(role))];
+        all.push(State { other_role: true, ..state }.enter(a.clone()).forge(taken));
     }
     all
 }
@@ -155,8 +164,8 @@ fn flag_values<'a>(context: &Context, catalogue: &'a Catalogue) -> Vec<(&'a str,
 
 fn flags(context: &Context, catalogue: &Catalogue) -> Vec<State> {
     let state = |(flag, value): (&str, &str)| {
-        let enter = [context.a.clone(), vec![set(flag, value)]].concat();
-        State::new(&format!("{flag} = {value}"), "F20").own().enter(enter)
+        let state = State::new(&format!("{flag} = {value}"), "F20").own();
+        state.enter(context.a.clone()).forge(vec![set(flag, value)])
     };
     flag_values(context, catalogue).into_iter().map(state).collect()
 }
@@ -169,5 +178,29 @@ pub(in crate::hunt) fn flag_statements(context: &Context, catalogue: &Catalogue)
 /// Whether a statement names a setting, quoted in its parts or whole.
 fn names(statement: &str, setting: &str) -> bool {
     let quoted: Vec<String> = setting.split('.').map(quote).collect();
-    statement.contains(setting) || statement.contains(&quoted.join("."))
+    holds_whole(statement, setting) || statement.contains(&quoted.join("."))
+}
+
+/// Whether a name stands in a statement, and not only as a part of a longer one.
+fn holds_whole(statement: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.' || c == '$';
+    statement.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&statement[..at], &statement[at + name.len()..]);
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A name that is the beginning or the middle of another one is not that one.
+    #[test]
+    fn names_are_compared_whole() {
+        let enter = "SELECT set_config('app.org_id', 'x', true)";
+        assert!(names(enter, "app.org_id") && names("SET LOCAL \"app\".\"org_id\" = 'x'", "app.org_id"));
+        assert!(!names(enter, "app.org") && !names(enter, "org_id") && !names(enter, "pp.org_id"));
+        assert!(holds_whole("SET LOCAL ROLE shop_a", "shop_a") && holds_whole("SET LOCAL ROLE \"a b\"", "a b"));
+        assert!(!holds_whole("SET LOCAL ROLE shop_a", "a") && !holds_whole("SET LOCAL ROLE shop_a", "shop"));
+    }
 }

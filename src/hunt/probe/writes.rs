@@ -24,6 +24,17 @@ struct Writer<'a> {
     clear_children: Vec<String>,
 }
 
+/// The verbs by which the role may change a relation.
+pub(in crate::hunt) fn write_verbs(relation: &Relation) -> Vec<&'static str> {
+    let verbs = [
+        ("INSERT", relation.columns.iter().any(|column| column.insertable)),
+        ("UPDATE", relation.columns.iter().any(|column| column.updatable && !column.generated)),
+        ("DELETE", relation.deletable),
+        ("TRUNCATE", relation.truncatable),
+    ];
+    verbs.into_iter().filter(|(_, may)| *may).map(|(verb, _)| verb).collect()
+}
+
 /// The writes of a table that has rows of both tenants.
 pub(in crate::hunt) fn writes(
     catalogue: &Catalogue,
@@ -45,9 +56,9 @@ pub(in crate::hunt) fn writes(
     all
 }
 
-/// A condition on `t`: its text holds a mark of the tenant.
+/// A condition on a row, named as no column is: its text holds a mark of the tenant.
 fn has(of: Tenant) -> String {
-    format!("t::text ~ '{}'", of.marks())
+    format!("hunt_row::text ~ '{}'", of.marks())
 }
 
 /// Statements without triggers, of which foreign keys are some.
@@ -95,9 +106,9 @@ impl Writer<'_> {
     }
 
     fn touched(&self, of: Tenant) -> Oracle {
-        let new = "t.xmin::text <> ALL (string_to_array(current_setting('chaos.versions'), ','))";
+        let new = "hunt_row.xmin::text <> ALL (string_to_array(current_setting('chaos.versions'), ','))";
         let table = &self.relation.name;
-        Oracle::Stored { look: format!("SELECT t::text FROM {table} AS t WHERE {new} AND {}", has(of)) }
+        Oracle::Stored { look: format!("SELECT hunt_row::text FROM {table} AS hunt_row WHERE {new} AND {}", has(of)) }
     }
 
     /// B's rows, each with its branch of a policy, go into an empty table.
@@ -110,7 +121,8 @@ impl Writer<'_> {
             let mut probe = self.probe(verb, "F34", "a row can be inserted for another tenant");
             probe.before = without_triggers(vec![format!("DELETE FROM {table}")]);
             probe.attack = vec![attack];
-            probe.oracle = Oracle::Stored { look: format!("SELECT t::text FROM {table} AS t WHERE {}", has(of)) };
+            probe.oracle =
+                Oracle::Stored { look: format!("SELECT hunt_row::text FROM {table} AS hunt_row WHERE {}", has(of)) };
             probe
         };
         let mut all = Vec::new();
@@ -160,7 +172,7 @@ impl Writer<'_> {
             let mut probe = self.probe("MERGE", "F38", title);
             // A MERGE that reads no column is not narrowed by policies for SELECT: where it meets a row that it may not
             // update it fails as a whole. That is an answer to the attack; its twin must meet no such row.
-            let others = format!("DELETE FROM {table} AS t WHERE ({}) IS NOT TRUE", has(Tenant::A));
+            let others = format!("DELETE FROM {table} AS hunt_row WHERE ({}) IS NOT TRUE", has(Tenant::A));
             let alone = without_triggers([self.clear_children.clone(), vec![others]].concat());
             let before = if of == Tenant::A { alone } else { vec![] };
             probe.before = [before, vec![self.remember_versions()]].concat();
@@ -171,11 +183,11 @@ impl Writer<'_> {
             probe.oracle = self.touched(of);
             probe
         };
-        let make_room = format!("DELETE FROM {table} AS t WHERE {}", has(Tenant::B));
+        let make_room = format!("DELETE FROM {table} AS hunt_row WHERE {}", has(Tenant::B));
         let moves = |row: &[(String, String)], of| {
             let mut probe = self.probe("UPDATE into another tenant", "F35", "a row can be moved to another tenant");
             // Of A's rows one is left: two cannot have one key.
-            let keep = format!("DELETE FROM {table} AS t WHERE ctid <> (SELECT min(ctid) FROM {table})");
+            let keep = format!("DELETE FROM {table} AS hunt_row WHERE ctid <> (SELECT min(ctid) FROM {table})");
             probe.before = without_triggers(
                 [self.clear_children.clone(), vec![make_room.clone(), keep, self.remember_versions()]].concat(),
             );
@@ -198,7 +210,7 @@ impl Writer<'_> {
         let title = "another tenant's row can be deleted";
         let make = |verb, mode, before: Vec<String>, attack: String, of: Tenant| {
             let mut probe = self.probe(verb, mode, title);
-            let count = format!("(SELECT count(*) FROM {table} AS t WHERE {})", has(of));
+            let count = format!("(SELECT count(*) FROM {table} AS hunt_row WHERE {})", has(of));
             probe.before = [before, vec![format!("SELECT set_config('chaos.rows', {count}::text, true)")]].concat();
             probe.attack = vec![attack.into()];
             let look = format!("SELECT 'a row is gone' WHERE current_setting('chaos.rows')::bigint > {count}");
@@ -254,7 +266,7 @@ pub(in crate::hunt) fn writes_through(
         let mut probe = state.probe(table, verb, mode);
         (probe.severity, probe.title) = (Severity::Write, title);
         let rows = format!(
-            "(SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} AS t WHERE {})",
+            "(SELECT md5(coalesce(string_agg(hunt_row::text, '|' ORDER BY hunt_row::text), '')) FROM {table} AS hunt_row WHERE {})",
             has(of)
         );
         probe.before = vec![format!("SELECT set_config('chaos.rows', {rows}, true)")];

@@ -1,5 +1,7 @@
 //! `hunt.html`: the coverage grid, one row per object and verb, one column per state of the context. Self-contained.
 
+use std::collections::BTreeSet;
+
 use maud::{DOCTYPE, Markup, html};
 
 use super::model::{Cell, HuntReport, Outcome};
@@ -11,25 +13,27 @@ padding:.2rem .5rem;text-align:left}.isolated{background:#d9f0d9}.leaking{backgr
 /// The page. Every cell says its outcome in words, so it reads without colour.
 pub fn grid(report: &HuntReport) -> String {
     let (mut states, mut rows): (Vec<&str>, Vec<(&str, &str)>) = (Vec::new(), Vec::new());
+    // Probes of one kind need not come one after the other.
+    let mut known: BTreeSet<(&str, &str)> = BTreeSet::new();
     for cell in &report.coverage.cells {
         if !states.contains(&cell.context_state.as_str()) {
             states.push(&cell.context_state);
         }
-        if rows.last() != Some(&(cell.object.as_str(), cell.verb.as_str())) {
-            rows.push((&cell.object, &cell.verb));
+        let row = (cell.object.as_str(), cell.verb.as_str());
+        if known.insert(row) {
+            rows.push(row);
         }
     }
     let find = |object: &str, verb: &str, state: &str| {
         let is = |cell: &&Cell| cell.object == object && cell.verb == verb && cell.context_state == state;
-        // The worst of them: a function is called more than once.
+        // The worst of them: a function is called more than once, and each call counts.
         let worst = |cell: &&Cell| match cell.outcome {
             Outcome::Leaking => 2,
-            Outcome::Isolated => 1,
-            Outcome::NotTested => 0,
+            Outcome::NotTested => 1,
+            Outcome::Isolated => 0,
         };
         report.coverage.cells.iter().filter(is).max_by_key(worst)
     };
-    rows.dedup();
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -73,5 +77,28 @@ fn mark(cell: Option<&Cell>) -> Markup {
         Outcome::Isolated => html! { td class="isolated" { "isolated" } },
         Outcome::Leaking => html! { td class="leaking" { "LEAK" } },
         Outcome::NotTested => html! { td class="not-tested" title=(reason) { "not tested" } },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::hunted;
+    use super::*;
+
+    /// Of several calls one that proves nothing is shown, and cells of one row that are apart stand in one row.
+    #[test]
+    fn a_row_shows_its_worst_cell_once() {
+        let page = grid(&hunted(
+            &[
+                ("f()", "CALL", "own tenant", Outcome::Isolated),
+                ("f()", "CALL", "own tenant", Outcome::NotTested),
+                ("notes", "SELECT", "own tenant", Outcome::Isolated),
+                ("f()", "CALL", "through PgBouncer", Outcome::Leaking),
+            ],
+            vec![],
+        ));
+        assert_eq!(page.matches("<th>f()</th>").count(), 1, "{page}");
+        let row = page.split("<tr>").find(|row| row.contains("<th>f()</th>")).unwrap();
+        assert!(row.contains("not tested") && row.contains("LEAK") && !row.contains("isolated"), "{row}");
     }
 }

@@ -8,7 +8,7 @@ use super::model::HuntReport;
 use crate::business_metrics::{Assumptions, MicroDollars};
 use crate::hunt::finding::{Finding, Severity, Status};
 use crate::hunt::input::BusinessConfig;
-use crate::pricing::{EXPOSURE_MODEL, exposure};
+use crate::pricing::exposure;
 
 /// A price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -23,8 +23,8 @@ pub struct HuntPrice {
 
 /// Prices every confirmed leak alone, and the report as one loss. What is accepted costs what it costs.
 pub(in crate::hunt) fn price(report: &mut HuntReport, business: &BusinessConfig, assumptions: &Assumptions) {
-    let (cost, basis) = exposure(business.tenants, business.records_per_tenant, assumptions);
-    let price = HuntPrice { cost, model: EXPOSURE_MODEL.to_owned(), basis };
+    let priced = exposure(business.tenants, business.records_per_tenant, assumptions);
+    let price = HuntPrice { cost: priced.cost, model: priced.model.to_owned(), basis: priced.basis };
     let is_leak = |finding: &&mut Finding| finding.status == Status::Confirmed && finding.severity == Severity::Leak;
     for finding in report.findings.iter_mut().filter(is_leak) {
         finding.price = Some(price.clone());

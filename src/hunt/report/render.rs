@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::model::{HuntReport, HuntVerdict};
+use crate::diagnostics::visible;
 use crate::hunt::finding::{Finding, Status};
 
 /// Indented JSON with a final line break.
@@ -15,19 +16,17 @@ pub fn json(report: &HuntReport) -> String {
 
 /// The summary; `folder` is where the reproducers are.
 pub fn terminal(report: &HuntReport, folder: &Path) -> String {
-    let mut text = summary(report).join("\n");
+    let mut all = summary(report);
     for finding in &report.findings {
-        text.push('\n');
-        text.push_str(&lines(finding).join("\n"));
+        all.extend(lines(finding));
         if let Some(reproducer) = &finding.reproducer {
-            let path = folder.join(reproducer);
-            let _ = write!(text, "\n    reproduce: psql -v ON_ERROR_STOP=1 -f {}", path.display());
+            all.push(format!("    reproduce: psql -v ON_ERROR_STOP=1 -f {}", folder.join(reproducer).display()));
         }
     }
-    for gap in &report.coverage.not_tested {
-        let _ = write!(text, "\nNOT TESTED {} {}: {}", gap.verb, gap.object, gap.reason);
-    }
-    text
+    let gaps = report.coverage.not_tested.iter();
+    all.extend(gaps.map(|gap| format!("NOT TESTED {} {}: {}", gap.verb, gap.object, gap.reason)));
+    // Names and values are the schema's, which may hold what a terminal acts on.
+    all.iter().map(|line| visible(line)).collect::<Vec<_>>().join("\n")
 }
 
 /// GitHub-flavoured Markdown, for the job summary of a CI system.
@@ -65,7 +64,7 @@ fn verdict(report: &HuntReport) -> &'static str {
     match report.verdict() {
         HuntVerdict::Closed => "no confirmed leak",
         HuntVerdict::Confirmed => "LEAK confirmed",
-        HuntVerdict::NothingTested => "nothing could be tested",
+        HuntVerdict::Inconclusive => "inconclusive: too little could be tested",
     }
 }
 
@@ -86,9 +85,16 @@ fn summary(report: &HuntReport) -> Vec<String> {
             coverage.leaking,
             coverage.cells_total - coverage.isolated - coverage.leaking
         ),
-        format!("at most {:.2}% of probes like these leak (exact, 95%)", report.bound.upper * 100.0),
+        format!(
+            "at most {:.2}% of objects and verbs like these {} leak (exact, 95%)",
+            report.bound.upper * 100.0,
+            report.bound.strata
+        ),
         format!("{confirmed} confirmed findings, {} static ones", report.findings.len() - confirmed),
     ];
+    if report.verdict() == HuntVerdict::Inconclusive {
+        lines.splice(1..1, report.doubts());
+    }
     let search = &report.search;
     let cut = search.cut.as_ref().map(|why| format!(" (cut: {why})")).unwrap_or_default();
     lines.push(format!(
@@ -136,17 +142,32 @@ fn lines(finding: &Finding) -> Vec<String> {
 
 /// Text that cannot end a cell of a table or begin a tag.
 fn cell(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = visible(&text.replace(['\n', '\r'], " ")).into_owned();
     text.replace('\\', "\\\\").replace('|', "\\|").replace('&', "&amp;").replace('<', "&lt;").replace('`', "\\`")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Outcome;
+    use super::super::sample::{found, hunted};
     use super::*;
+    use crate::hunt::finding::Severity;
 
     /// Text from a database cannot change the structure of a table.
     #[test]
     fn hostile_text_stays_in_its_cell() {
         assert_eq!(cell("a|b\n<script>`x`"), "a\\|b &lt;script>\\`x\\`");
+        assert_eq!(cell("\u{1b}[31m\u{202e}"), "␛[31m\u{fffd}");
+    }
+
+    /// A name of the schema's makes no line of its own on a terminal, and does nothing to it.
+    #[test]
+    fn hostile_text_does_nothing_to_a_terminal() {
+        let name = "notes\u{1b}[2J\nno confirmed leak";
+        let finding = found("F15", Severity::Leak, name, "a title", Some("SELECT"));
+        let text =
+            terminal(&hunted(&[(name, "SELECT", "own tenant", Outcome::NotTested)], vec![finding]), Path::new(""));
+        assert!(text.contains("notes␛[2J␊no confirmed leak") && !text.contains('\u{1b}'), "{text}");
+        assert!(!text.lines().any(|line| line == "no confirmed leak"), "{text}");
     }
 }

@@ -53,8 +53,8 @@ pub(super) const RULES: &[Rule] = &[
         Covert,
         "a function with its owner's rights says what it read",
         "SELECT DISTINCT p.oid::regprocedure::text, format('RAISE with values, and reads %s', t.name), '-- leave the values out of the message' \
-         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN rel t ON t.rls \
-         JOIN pg_class c ON c.oid = t.oid AND p.prosrc ~ ('\\m' || regexp_replace(c.relname, '\\W', '.', 'g') || '\\M') CROSS JOIN me \
+         FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace JOIN rel t ON t.rls AND p.prosrc ~ t.named \
+         CROSS JOIN me \
          WHERE p.prosecdef AND n.nspname !~ '^(pg_|information_schema)' AND p.prosrc ~* 'raise[^;]*%[^;]*,' \
          AND (p.prorettype = 'trigger'::regtype OR has_function_privilege(me.oid, p.oid, 'EXECUTE'))"
     ),

@@ -8,10 +8,18 @@ pub(super) const RULES: &[Rule] = &[
         "F60",
         Leak,
         "a tenant is pinned for a role or a database",
-        "SELECT coalesce(nullif(s.setrole, 0)::regrole::text, current_database()::text), x, \
+        // A setting counts if something of the schema reads it; others are the server's and extensions' own.
+        ", read AS (SELECT lower(m[1]) AS setting FROM (SELECT body AS s FROM pol UNION ALL SELECT p.prosrc FROM pg_proc p \
+         JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname !~ '^(pg_|information_schema)' \
+         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e') \
+         UNION ALL SELECT pg_get_viewdef(rel.oid) FROM rel WHERE rel.kind IN ('v', 'm')) t (s), \
+         LATERAL regexp_matches(t.s, 'current_setting\\(\\s*''([^'']+)''', 'gi') m) \
+         SELECT coalesce(nullif(s.setrole, 0)::regrole::text, current_database()::text), x, \
          format('ALTER %s RESET %s;', CASE WHEN s.setrole = 0 THEN format('DATABASE %I', current_database()) \
          ELSE format('ROLE %s', s.setrole::regrole) END, split_part(x, '=', 1)) \
-         FROM pg_db_role_setting s, unnest(s.setconfig) x WHERE x ~ '^([a-z_0-9]+\\.[^=]*|role)=.' \
+         FROM pg_db_role_setting s, unnest(s.setconfig) x, me, login WHERE s.setrole IN (0, me.oid, login.oid) \
+         AND (lower(split_part(x, '=', 1)) IN (SELECT setting FROM read) AND x ~ '=.' \
+         OR x ~ '^role=.' AND EXISTS (SELECT FROM text t WHERE t.s ~* 'current_user|current_role|pg_has_role')) \
          AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))"
     ),
     rule!(

@@ -1,21 +1,27 @@
 //! The rules of the static audit: one catalogue query per failure mode.
 //!
 //! Each query gives (object, evidence, fix) over the relations of [`PRELUDE`]; `$1` is the role whose rights requests
-//! have, `$2` the names that tenant columns have, `$3` the role that the application connects as. A rule of severity
-//! `leak` or `write` must not hit a schema that isolates: what the catalogue cannot decide is left to a probe.
+//! have, `$2` the names that tenant columns have, `$3` the role that the application connects as, `$4` the commands that
+//! restrictive policies hold to the tenant (floors.rs). A rule of severity `leak` or `write` must not hit a schema that
+//! isolates: what the catalogue cannot decide is left to a probe.
 
+mod ask;
+mod atom;
 mod coverage;
+mod floors;
 mod keys;
 mod lifecycle;
 mod names;
 mod objects;
 mod open_branches;
+mod policies;
 mod predicate;
 mod verbs;
 mod version;
 
+pub(super) use ask::Scope;
 pub(super) use names::near_duplicates;
-pub(super) use open_branches::open_branches;
+pub(super) use policies::of_policies;
 pub(super) use version::holes;
 
 use super::finding::Severity;
@@ -37,7 +43,7 @@ pub(in crate::hunt) fn rules() -> impl Iterator<Item = &'static Rule> {
 }
 
 /// What the rules are written over: the role, user relations, policies, and foreign keys from table to table.
-pub(in crate::hunt) const PRELUDE: &str = r"
+pub(in crate::hunt) const PRELUDE: &str = r#"
 WITH RECURSIVE me AS (
     SELECT oid, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = $1::text
 ), login AS (
@@ -45,6 +51,8 @@ WITH RECURSIVE me AS (
 ), rel AS (
     SELECT c.oid, c.oid::regclass::text AS name, c.relkind AS kind, c.relowner AS owner, c.relrowsecurity AS rls,
            c.relforcerowsecurity AS forced, c.reloptions AS options,
+           -- Matches its name in the source of a function.
+           '(^|\W)' || e.escaped || '($|\W)' AS named, e.escaped,
            has_any_column_privilege(me.oid, c.oid, 'SELECT') AS readable,
            has_any_column_privilege(me.oid, c.oid, 'INSERT') AS insertable,
            has_any_column_privilege(me.oid, c.oid, 'UPDATE') AS updatable,
@@ -52,6 +60,8 @@ WITH RECURSIVE me AS (
            EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                    AND a.attname = ANY ($2::text[])) AS has_tid
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace CROSS JOIN me
+    -- A name may hold what has a meaning in a regular expression.
+    CROSS JOIN LATERAL (SELECT regexp_replace(replace(c.relname::text, '"', '""'), '(\W)', '\\\1', 'g') AS escaped) e
     WHERE n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ), pol AS (
     SELECT p.oid, p.polrelid AS relid, r.name, p.polname AS policy, p.polcmd AS cmd, p.polpermissive AS permissive,
@@ -62,7 +72,11 @@ WITH RECURSIVE me AS (
                  AND d.refobjid = p.polrelid AND d.refobjsubid > 0) AS columns,
            EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.objid = p.oid
                    AND (d.refclassid = 'pg_proc'::regclass
-                        OR d.refclassid = 'pg_class'::regclass AND d.refobjid <> p.polrelid)) AS looks_elsewhere
+                        OR d.refclassid = 'pg_class'::regclass AND d.refobjid <> p.polrelid)) AS looks_elsewhere,
+           -- Its commands that no restrictive policy holds to the tenant; `m` is the new row of an UPDATE.
+           translate(CASE p.polcmd WHEN '*' THEN 'rawmd' WHEN 'w' THEN 'wm' ELSE p.polcmd::text END,
+                     coalesce((SELECT string_agg(right(f, 1), '') FROM unnest($4::text[]) f
+                               WHERE left(f, -1) = p.polrelid::text), ''), '') AS open
     FROM pg_policy p JOIN rel r ON r.oid = p.polrelid CROSS JOIN me
     WHERE p.polroles = '{0}' OR EXISTS (SELECT FROM unnest(p.polroles) g WHERE pg_has_role(me.oid, g, 'USAGE'))
 ), fk AS (
@@ -77,16 +91,15 @@ WITH RECURSIVE me AS (
 ), called (oid) AS (
     SELECT d.refobjid FROM pg_depend d WHERE d.classid = 'pg_policy'::regclass AND d.refclassid = 'pg_proc'::regclass
     UNION SELECT q.oid FROM called JOIN pg_proc p ON p.oid = called.oid
-    JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~* ('\m' || q.proname || '\s*\(')
+    JOIN pg_proc q ON q.pronamespace <> 'pg_catalog'::regnamespace AND p.prosrc ~* ('(^|\W)' || regexp_replace(q.proname::text, '(\W)', '\\\1', 'g') || '"?\s*\(')
 ), text AS (
     SELECT body AS s FROM pol UNION ALL SELECT p.prosrc FROM called JOIN pg_proc p ON p.oid = called.oid
 ), believed AS (
     SELECT d.refobjid AS oid FROM pg_depend d JOIN pg_policy p ON p.oid = d.objid WHERE d.classid = 'pg_policy'::regclass
     AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> p.polrelid
-    UNION SELECT c.oid FROM called JOIN pg_proc p ON p.oid = called.oid JOIN pg_class c ON c.relkind IN ('r', 'p')
-    AND p.prosrc ~ ('\m' || regexp_replace(c.relname, '\W', '.', 'g') || '\M') JOIN rel ON rel.oid = c.oid
+    UNION SELECT c.oid FROM called JOIN pg_proc p ON p.oid = called.oid JOIN rel c ON c.kind IN ('r', 'p') AND p.prosrc ~ c.named
 )
-";
+"#;
 
 macro_rules! rule {
     ($mode:literal, $severity:ident, $title:literal, $query:literal) => {

@@ -51,7 +51,7 @@ pub(super) const RULES: &[Rule] = &[
         "a function returns rows past the policies with its owner's rights",
         "SELECT DISTINCT p.oid::regprocedure::text, format('owner %s is exempt on %s', p.proowner::regrole, t.name), \
          format('ALTER FUNCTION %s SECURITY INVOKER;', p.oid::regprocedure) FROM pg_proc p \
-         JOIN pg_roles o ON o.oid = p.proowner JOIN rel t ON t.rls AND p.prosrc ~ ('\\m' || (SELECT relname FROM pg_class WHERE oid = t.oid) || '\\M') \
+         JOIN pg_roles o ON o.oid = p.proowner JOIN rel t ON t.rls AND p.prosrc ~ t.named \
          CROSS JOIN me WHERE p.prosecdef AND has_function_privilege(me.oid, p.oid, 'EXECUTE') \
          AND p.pronamespace <> 'pg_catalog'::regnamespace AND p.prorettype <> 'trigger'::regtype \
          AND (p.proretset OR EXISTS (SELECT FROM rel r JOIN pg_class k ON k.oid = r.oid WHERE k.reltype = p.prorettype)) \

@@ -9,14 +9,14 @@ pub(super) const RULES: &[Rule] = &[
         Leak,
         "a policy lets everybody read every row",
         "SELECT name, format('policy %I: USING (true)', policy), format('DROP POLICY %I ON %s;', policy, name) \
-         FROM pol WHERE permissive AND cmd IN ('*', 'r') AND qual = 'true'"
+         FROM pol WHERE permissive AND open ~ 'r' AND qual = 'true'"
     ),
     rule!(
         "F16",
         Leak,
         "a further permissive policy opens rows without asking for the tenant",
         "SELECT p.name, format('policy %I: %s', p.policy, p.qual), format('DROP POLICY %I ON %s; -- or AS RESTRICTIVE', \
-         p.policy, p.name) FROM pol p WHERE p.permissive AND p.cmd IN ('*', 'r') AND cardinality(p.columns) > 0 \
+         p.policy, p.name) FROM pol p WHERE p.permissive AND p.open ~ 'r' AND cardinality(p.columns) > 0 \
          AND NOT p.looks_elsewhere AND p.body !~* 'current_setting|current_user|session_user|select' \
          AND EXISTS (SELECT FROM pol o WHERE o.relid = p.relid AND o.oid <> p.oid AND o.permissive \
                      AND o.cmd IN ('*', p.cmd))"
@@ -29,29 +29,14 @@ pub(super) const RULES: &[Rule] = &[
          FROM pol WHERE NOT permissive AND coalesce(qual, 'true') = 'true' AND coalesce(checks, 'true') = 'true'"
     ),
     rule!(
-        "F18",
-        Leak,
-        "a policy lets everything through where there is no tenant",
-        "SELECT name, format('policy %I: %s', policy, body), \
-         '-- leave out the branch for an empty or missing context; use a role of its own for jobs' FROM pol \
-         WHERE permissive AND body ~* '(current_setting\\([^)]*\\)[^=<>]{0,40}(is null|= ''''))|(coalesce\\([^)]*current_setting.*?= '''')|(uid\\(\\)\\)? is null)'"
-    ),
-    rule!(
         "F19",
         Leak,
         "rows without a tenant belong to everybody",
         "SELECT p.name, format('policy %I, column %I may be NULL', p.policy, a.attname), \
          format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL;', p.name, a.attname) FROM pol p \
          JOIN pg_attribute a ON a.attrelid = p.relid AND a.attname = ANY ($2::text[]) AND NOT a.attnotnull \
-         WHERE p.permissive AND p.body ~ (a.attname || ' IS NULL')"
-    ),
-    rule!(
-        "F20",
-        Leak,
-        "a setting that any client can set switches a policy off",
-        "SELECT name, format('policy %I: setting %s', policy, m[1]), format('DROP POLICY %I ON %s;', policy, name) \
-         FROM pol, LATERAL regexp_matches(body, \
-         'current_setting\\(''([^'']+)''[^()]*\\)\\)?(?:::\\w+)? = (?:''[^'']+''|true)', 'g') m WHERE permissive"
+         WHERE p.permissive AND p.open <> '' \
+         AND p.body ~ ('(^|[^\\w\"])' || regexp_replace(quote_ident(a.attname), '(\\W)', '\\\\\\1', 'g') || ' IS NULL')"
     ),
     rule!(
         "F21",
@@ -59,14 +44,15 @@ pub(super) const RULES: &[Rule] = &[
         "a policy compares a column with itself",
         "SELECT name, format('policy %I: %s', policy, m[1]), \
          '-- qualify the outer column with its table''s name' \
-         FROM pol, LATERAL regexp_matches(body, '\\((([a-z_0-9]+\\.[a-z_0-9]+) = \\2)\\)', 'g') m WHERE permissive"
+         FROM pol, LATERAL regexp_matches(body, '\\((((?:\\w+|\"[^\"]+\")\\.(?:\\w+|\"[^\"]+\")) = \\2)\\)', 'g') m \
+         WHERE permissive AND open <> ''"
     ),
     rule!(
         "F23",
         Leak,
         "a policy does not look at the row",
         "SELECT name, format('policy %I: %s', policy, qual), format('DROP POLICY %I ON %s; -- or compare a column', \
-         policy, name) FROM pol WHERE permissive AND cmd IN ('*', 'r') AND cardinality(columns) = 0 \
+         policy, name) FROM pol WHERE permissive AND open ~ 'r' AND cardinality(columns) = 0 \
          AND qual IS NOT NULL AND qual NOT IN ('true', 'false') AND qual !~* '(current|session)_user[^,)]* = '"
     ),
     rule!(
@@ -74,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
         Leak,
         "a policy matches the tenant by pattern",
         "SELECT name, format('policy %I: %s', policy, body), '-- compare with =' FROM pol \
-         WHERE permissive AND body ~* '(~~\\*?|\\^@| ~\\*?) [^=]*(current_setting|current_user)'"
+         WHERE permissive AND open <> '' AND body ~* '(~~\\*?|\\^@| ~\\*?) [^=]*(current_setting|current_user)'"
     ),
     rule!(
         "F25",
@@ -90,7 +76,7 @@ pub(super) const RULES: &[Rule] = &[
         Leak,
         "a policy trusts a claim that the user can edit",
         "SELECT name, format('policy %I: user_metadata', policy), '-- read app_metadata or a membership table' \
-         FROM pol WHERE permissive AND body ~ 'user_metadata'"
+         FROM pol WHERE permissive AND open <> '' AND body ~ 'user_metadata'"
     ),
     rule!(
         "F27",
@@ -99,7 +85,7 @@ pub(super) const RULES: &[Rule] = &[
         "SELECT DISTINCT t.name, format('policy %I of %s reads it', p.policy, p.name), format('REVOKE INSERT, UPDATE ON %s FROM %I;', t.name, $1::text) \
          FROM pol p JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass \
          AND d.refobjid <> p.relid JOIN rel t ON t.oid = d.refobjid JOIN rel r ON r.oid = p.relid \
-         WHERE p.permissive AND p.cmd IN ('*', 'r') AND t.rls AND t.insertable AND p.qual ~* '(exists|any|in) *\\(' \
+         WHERE p.permissive AND p.open ~ 'r' AND t.rls AND t.insertable AND p.qual ~* '(exists|any|in) *\\(' \
          AND (NOT r.has_tid AND NOT EXISTS (SELECT FROM pol o WHERE o.relid = t.oid AND o.cmd IN ('a', '*') AND o.columns <@ p.columns AND NOT o.columns && $2::text[]) \
          OR EXISTS (SELECT FROM pol o WHERE o.relid = t.oid AND o.permissive AND o.cmd = 'a' AND NOT o.columns && $2::text[])) \
          UNION SELECT t.name, 'a function that policies call reads it', format('REVOKE INSERT, UPDATE ON %s FROM %I;', t.name, $1::text) \
@@ -114,13 +100,13 @@ pub(super) const RULES: &[Rule] = &[
          format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY; -- and policies', t.name) FROM pol p \
          JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = p.oid AND d.refclassid = 'pg_class'::regclass \
          AND d.refobjid <> p.relid JOIN rel t ON t.oid = d.refobjid \
-         WHERE p.permissive AND NOT t.rls AND (t.insertable OR t.updatable) \
+         WHERE p.permissive AND p.open <> '' AND NOT t.rls AND (t.insertable OR t.updatable) \
          UNION SELECT p.oid::regprocedure::text, format('reads %s, for which a temporary table can stand in', t.name), \
          format('ALTER FUNCTION %s SET search_path = %I, pg_temp;', p.oid::regprocedure, n.nspname) \
          FROM called JOIN pg_proc p ON p.oid = called.oid JOIN pg_namespace n ON n.oid = p.pronamespace \
-         JOIN rel t ON t.kind IN ('r', 'p', 'v') JOIN pg_class c ON c.oid = t.oid \
+         JOIN rel t ON t.kind IN ('r', 'p', 'v') \
          WHERE n.nspname !~ '^(pg_|information_schema)' AND has_database_privilege($1::text, current_database(), 'TEMPORARY') \
-         AND p.prosrc ~* ('\\m(from|join)\\s+' || regexp_replace(c.relname, '\\W', '.', 'g') || '\\M') \
+         AND p.prosrc ~* ('\\m(from|join)\\s+\"?' || t.escaped || '($|\\W)') \
          AND NOT coalesce((SELECT x ~ 'pg_temp\"?\\s*$' OR x = 'search_path=\"\"' FROM unnest(p.proconfig) x \
          WHERE x LIKE 'search_path=%'), false)"
     ),
@@ -151,8 +137,9 @@ pub(super) const RULES: &[Rule] = &[
         Leak,
         "a policy names one tenant",
         "SELECT name, format('policy %I: %s', policy, m[1]), '-- leave out the literal' FROM pol, \
-         LATERAL regexp_matches(body, format('\\(((?:%s) = (?:''[^'']*''::\\w+|\\d+))\\)', array_to_string($2::text[], '|')), 'g') m \
-         WHERE permissive"
+         LATERAL regexp_matches(body, format('\\(((?:%s) = (?:''[^'']*''::\\w+|\\d+))\\)', \
+         (SELECT string_agg(regexp_replace(quote_ident(c), '(\\W)', '\\\\\\1', 'g'), '|') FROM unnest($2::text[]) c)), 'g') m \
+         WHERE permissive AND open <> ''"
     ),
     rule!(
         "F33",

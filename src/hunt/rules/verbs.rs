@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[
         "SELECT p.name, format('policy %I: WITH CHECK (true)', policy), \
          format('ALTER POLICY %I ON %s WITH CHECK (/* the tenant''s condition */);', policy, p.name) \
          FROM pol p JOIN rel ON rel.oid = p.relid \
-         WHERE permissive AND (cmd = 'a' OR cmd = '*') AND coalesce(checks, qual) = 'true' AND insertable"
+         WHERE permissive AND open ~ 'a' AND coalesce(checks, qual) = 'true' AND insertable"
     ),
     rule!(
         "F35",
@@ -20,7 +20,7 @@ pub(super) const RULES: &[Rule] = &[
         "SELECT p.name, format('policy %I: WITH CHECK (true)', policy), \
          format('ALTER POLICY %I ON %s WITH CHECK (/* the tenant''s condition */);', policy, p.name) \
          FROM pol p JOIN rel ON rel.oid = p.relid \
-         WHERE permissive AND cmd IN ('w', '*') AND checks = 'true' AND qual <> 'true' AND updatable"
+         WHERE permissive AND open ~ 'm' AND checks = 'true' AND qual <> 'true' AND updatable"
     ),
     rule!(
         "F36",
@@ -29,7 +29,7 @@ pub(super) const RULES: &[Rule] = &[
         "SELECT p.name, format('policy %I: USING (true)', policy), \
          format('ALTER POLICY %I ON %s USING (/* the tenant''s condition */);', policy, p.name) \
          FROM pol p JOIN rel ON rel.oid = p.relid WHERE permissive AND qual = 'true' \
-         AND (cmd IN ('w', '*') AND updatable OR cmd IN ('d', '*') AND deletable)"
+         AND (open ~ 'w' AND updatable OR open ~ 'd' AND deletable)"
     ),
     rule!(
         "F37",
@@ -39,7 +39,7 @@ pub(super) const RULES: &[Rule] = &[
          format('-- recreate policy %I on %s FOR SELECT', policy, p.name) FROM pol p JOIN rel ON rel.oid = p.relid \
          WHERE permissive AND cmd = '*' AND cardinality(columns) > 0 AND NOT columns && $2::text[] \
          AND NOT looks_elsewhere AND body !~* 'current_setting|current_user|session_user|select' \
-         AND (updatable OR deletable OR insertable)"
+         AND (open ~ 'w' AND updatable OR open ~ 'd' AND deletable OR open ~ 'a' AND insertable)"
     ),
     rule!(
         "F39",

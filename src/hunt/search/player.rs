@@ -254,6 +254,13 @@ impl<'a> Player<'a> {
         if let Some(violation) = self.shown(&function.signature, "CALL", &sql).await? {
             return Ok(Some(violation));
         }
+        // What it wrote need not be in the digests.
+        if self.line().in_transaction && !self.line().wrote {
+            let line = self.line();
+            let query = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL";
+            let wrote = sqlx::raw_sql(query).fetch_one(&mut line.connection).await;
+            line.wrote = wrote.map_err(HuntError::database("ask whether a call wrote"))?.get(0);
+        }
         self.changed(&function.signature, "CALL", before).await
     }
 

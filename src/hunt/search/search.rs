@@ -100,9 +100,13 @@ impl<'a> Searcher<'a> {
                 break;
             }
             search.played += 1;
-            let mut tree = strategy
-                .new_tree(&mut self.runner)
-                .map_err(|reason| HuntError::Input(format!("no sequence can be drawn: {reason}")))?;
+            let mut tree = match strategy.new_tree(&mut self.runner) {
+                Ok(tree) => tree,
+                Err(reason) => {
+                    search.cut = Some(format!("no sequence can be drawn: {reason}"));
+                    break;
+                }
+            };
             let drawn = tree.current().len();
             let found = match self.player.play(&tree.current()).await {
                 Ok(Some(first)) => self.shrink(&mut tree, first, deadline).await.map(Some),

@@ -2,13 +2,15 @@
 //! database's own reason.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::pattern::matching;
 use super::values::{Tenancy, Tenant, literal, of_type, value};
-use crate::hunt::catalogue::{Assignment, Catalogue, NULL, Relation, branches};
+use crate::hunt::catalogue::{Assignment, Catalogue, MOST_BRANCHES, NULL, Relation, branches, disjuncts};
 use crate::hunt::error::HuntError;
+use crate::hunt::report::CUT;
 
 /// A CHECK constraint is tried to satisfy with at most this many candidates.
 const MOST_ATTEMPTS: usize = 200;
@@ -71,14 +73,20 @@ impl Seeded {
 }
 
 /// Seeds every table. Parents come before children; in a cycle, and where a trigger objects, the row goes in without
-/// triggers, whose foreign keys hold all the same because values follow from the tenant.
+/// triggers, whose foreign keys hold all the same because values follow from the tenant. What is left at the deadline has
+/// no rows.
 pub(in crate::hunt) async fn seed(
     connection: &mut PgConnection,
     catalogue: &Catalogue,
     tenancy: &Tenancy,
+    deadline: Instant,
 ) -> Result<Seeded, HuntError> {
     let mut seeded = Seeded::default();
     for id in parents_first(catalogue) {
+        if Instant::now() > deadline {
+            seeded.failed.insert(id, CUT.to_owned());
+            continue;
+        }
         let relation = &catalogue.relations[&id];
         let of: &[Tenant] = if tenancy.owned.contains(&id) { &[Tenant::A, Tenant::B] } else { &[Tenant::Shared] };
         for &tenant in of {
@@ -98,6 +106,10 @@ pub(in crate::hunt) async fn seed(
         }
     }
     for id in parents_first(catalogue) {
+        if Instant::now() > deadline {
+            seeded.branches.push((id, "a policy's branch holds".to_owned(), CUT.to_owned()));
+            continue;
+        }
         seed_branches(connection, catalogue, tenancy, id, &mut seeded).await?;
     }
     Ok(seeded)
@@ -115,13 +127,21 @@ async fn seed_branches(
     let columns: Vec<String> = relation.columns.iter().map(|column| column.name.clone()).collect();
     let mut wanted: Vec<Vec<Assignment>> = Vec::new();
     for policy in catalogue.objects.policies.iter().filter(|policy| policy.relation == id) {
+        let is_long = |text: &&String| disjuncts(text).len() >= MOST_BRANCHES;
+        if policy.using.iter().chain(&policy.check).any(|text| is_long(&text)) {
+            let name = format!("a further branch of {} holds", policy.name);
+            seeded.branches.push((id, name, format!("only {MOST_BRANCHES} are looked at")));
+        }
         for branch in policy.using.iter().chain(&policy.check).flat_map(|text| branches(text, &columns)) {
             let keeps_tenant = |(name, value): &Assignment| value == NULL || !tenancy.columns.contains(name);
             let branch: Vec<Assignment> = branch.into_iter().filter(keeps_tenant).collect();
-            if !branch.is_empty() && !wanted.contains(&branch) && wanted.len() < MOST_BRANCH_ROWS {
+            if !branch.is_empty() && !wanted.contains(&branch) {
                 wanted.push(branch);
             }
         }
+    }
+    for branch in wanted.drain(wanted.len().min(MOST_BRANCH_ROWS)..) {
+        seeded.branches.push((id, described(&branch), format!("only {MOST_BRANCH_ROWS} branches have rows")));
     }
     let in_foreign_key = |name: &String| relation.foreign_keys.iter().any(|key| key.columns.contains(name));
     let table = catalogue.relations.range(..id).count() + 1;
@@ -143,15 +163,19 @@ async fn seed_branches(
             match attempt(connection, relation, &row).await {
                 Ok(()) => seeded.rows.push((id, tenant, row)),
                 Err(error) => {
-                    let shown = |(name, value): &Assignment| format!("{name} = {}", literal(value));
-                    let branch = branch.iter().map(shown).collect::<Vec<_>>().join(" and ");
-                    seeded.branches.push((id, branch, said(&error)));
+                    seeded.branches.push((id, described(&branch), said(&error)));
                     break;
                 }
             }
         }
     }
     Ok(())
+}
+
+/// What makes a branch true.
+fn described(branch: &[Assignment]) -> String {
+    let shown = |(name, value): &Assignment| format!("{name} = {}", literal(value));
+    branch.iter().map(shown).collect::<Vec<_>>().join(" and ")
 }
 
 fn parents_first(catalogue: &Catalogue) -> Vec<i64> {

@@ -46,13 +46,19 @@ fn noticed(seen: &Seen<'_>, told: &[Drift<'_>]) -> Option<Finding> {
     let first = told.iter().min_by_key(|drift| drift.injected_at_us)?;
     let detected = told.iter().filter_map(|drift| drift.alert_us).min()?;
     let took_us = detected.saturating_sub(first.injected_at_us);
-    let rows = rows_between(seen, first.injected_at_us, detected);
+    // Counts are those of whole slices, and the alert may lie in one of which only the end has leaked.
+    let leaked = told.iter().filter_map(|drift| drift.first_row_us).any(|row| row < detected);
+    let rows = if leaked { rows_between(seen, first.injected_at_us, detected) } else { 0 };
     let summary = format!(
         "{} at {}: the catalogue check said so after {}; {}",
         first.fault.action.name(),
         moment(first.injected_at_us),
         duration(took_us),
         match first.first_row_us {
+            Some(row) if !leaked => {
+                let came = row.saturating_sub(first.injected_at_us);
+                format!("the first foreign row came after {}, after the alert", duration(came))
+            }
             Some(row) => format!(
                 "the first foreign row came after {}, {} until the alert",
                 duration(row.saturating_sub(first.injected_at_us)),
@@ -155,6 +161,19 @@ mod tests {
         assert_eq!(finding.blast_radius.rows, 2 * leaking);
         assert!(finding.summary.contains("after 300 ms"), "{}", finding.summary);
         assert_eq!(found(&judged, Code::CatalogueBlind), None);
+    }
+
+    /// Rows that leak only after the alert are not counted as having leaked before it, although slices are whole.
+    #[test]
+    fn rows_after_the_alert_do_not_count() {
+        let scenario = with_mistake();
+        let mut journal = Journal::healthy(&scenario).leaks(1_200..1_600);
+        // The first row leaks half a millisecond after its slice began.
+        journal.more.push(alerted(1_200_200));
+        let judged = journal.judge(&scenario);
+        let finding = found(&judged, Code::CatalogueAlert).unwrap();
+        assert_eq!(finding.blast_radius.rows, 0, "{}", finding.summary);
+        assert!(finding.summary.ends_with("after the alert"), "{}", finding.summary);
     }
 
     /// A drift that lasted and raised no alert is a blind guard and fails the run, whether rows leaked or not; the same

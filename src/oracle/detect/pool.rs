@@ -2,7 +2,7 @@
 
 use super::{Affected, Hurt, finding};
 use crate::oracle::finding::{Code, Finding};
-use crate::oracle::seen::{LOADED, Seen, Span, Window};
+use crate::oracle::seen::{FaultSeen, LOADED, Seen, Span, Window};
 use crate::oracle::tally::Tally;
 use crate::scenario::{ErrorKind, Phase, Who};
 use crate::stats::Observed;
@@ -47,13 +47,17 @@ pub(super) fn exhausted(seen: &Seen<'_>) -> Option<Finding> {
 
 /// The pool still has no connection to give at the end of the recover phase, although every fault was undone.
 pub(super) fn leaked(seen: &Seen<'_>) -> Option<Finding> {
-    let all_healed = seen.faults.iter().all(|fault| fault.injected_at_us.is_none() || fault.healed.is_some());
-    if seen.scenario.faults.is_empty() || !all_healed || !seen.is_whole(Window::Phase(Phase::Recover)) {
+    if seen.scenario.faults.is_empty() || !seen.is_whole(Window::Phase(Phase::Recover)) {
         return None;
     }
     let recover = seen.span(Phase::Recover)?;
     let length = recover.to_us - recover.from_us;
     let last = Span { from_us: recover.to_us - (length as f64 * LAST_PART) as u64, ..recover };
+    // An undo takes its time, and what fails meanwhile is the fault's doing.
+    let in_time = |fault: &FaultSeen| fault.healed.as_ref().is_some_and(|healed| healed.at_us <= last.from_us);
+    if !seen.faults.iter().all(|fault| fault.injected_at_us.is_none() || in_time(fault)) {
+        return None;
+    }
     let timeouts = |tally: &Tally| tally.failed_by(ErrorKind::PoolTimeout);
     let slices = || seen.slices_in(Window::Phase(Phase::Recover)).filter(|slice| last.holds(slice.at_us));
     let all = Tally::of(slices().flat_map(|slice| seen.classes_of(slice, Who::All)));
@@ -129,6 +133,19 @@ mod tests {
         assert!(found(&timeouts(1_500..4_000).judge(&scenario), Code::PoolLeak).is_some());
         assert_eq!(found(&timeouts(1_500..3_500).judge(&scenario), Code::PoolLeak), None);
         assert_eq!(found(&timeouts(0..4_000).judge(&scenario), Code::PoolLeak), None);
+    }
+
+    /// A fault that was undone only while it was looked at is the reason, not a leak.
+    #[test]
+    fn a_fault_that_took_long_to_undo_is_no_leak() {
+        let scenario = with_fault(FaultAction::PoolLeak);
+        let mut journal = Journal::healthy(&scenario).fail(Who::All, 1_500..4_000, ErrorKind::PoolTimeout, 5);
+        for event in &mut journal.more {
+            if let crate::observe::Event::FaultHealed { at_us, .. } = event {
+                *at_us = 3_900_000;
+            }
+        }
+        assert_eq!(found(&journal.judge(&scenario), Code::PoolLeak), None);
     }
 
     /// A fault that was not undone is the reason, not a leak.

@@ -3,6 +3,7 @@
 use super::kind::{Kind, LossLine};
 use crate::business_metrics::MicroDollars;
 use crate::oracle::{self, Finding};
+use crate::pricing::bug::{is_of_the_bug, plants};
 use crate::pricing::priced::{PricedFinding, PricedRun};
 
 /// One scenario's findings and their price.
@@ -29,19 +30,12 @@ pub(in crate::pricing) enum Which {
 
 impl Which {
     fn holds(self, finding: &Finding, plants: bool) -> bool {
-        let of_the_bug = finding.planted || plants && is_service(finding);
         match self {
-            Which::Unplanted => !of_the_bug,
-            Which::Planted => of_the_bug,
+            Which::Unplanted => !is_of_the_bug(finding, plants),
+            Which::Planted => is_of_the_bug(finding, plants),
             Which::All => true,
         }
     }
-}
-
-/// Requests that fail or are slow beside a planted bug are its doing, whether the scenario names them or not. A leak or a
-/// lost write that the scenario does not name is news even there.
-fn is_service(finding: &Finding) -> bool {
-    matches!(finding.severity, oracle::Severity::Availability | oracle::Severity::Performance)
 }
 
 /// Findings with their price, without notices.
@@ -49,7 +43,7 @@ pub(super) fn priced<'a>(
     each: &ScenarioPrice<'a>,
     which: Which,
 ) -> impl Iterator<Item = (&'a Finding, &'a PricedFinding)> {
-    let plants = each.findings.iter().any(|finding| finding.planted);
+    let plants = plants(each.findings);
     let counts = move |finding: &Finding| which.holds(finding, plants) && finding.severity != oracle::Severity::Notice;
     each.findings.iter().zip(&each.price.findings).filter(move |(finding, _)| counts(finding))
 }

@@ -45,6 +45,7 @@ impl BestDefence {
         let usd = |dollars: f64| MicroDollars::from_usd(dollars).to_string();
         let (roi, [low, _, high], [npv_low, _, npv_high]) = (&self.roi, self.roi.benefit, self.roi.npv);
         let payback = match roi.payback_years {
+            Some(years) if years * 12.0 < 0.1 => "pays back within 0.1 months by the average year".to_owned(),
             Some(years) if years < 1.0 => format!("pays back after {:.1} months by the average year", years * 12.0),
             Some(years) => format!("pays back after {years:.1} years by the average year"),
             None => format!("does not pay back in {} years by the average year", self.horizon),

@@ -60,7 +60,7 @@ tables! {
         /// or fairness need `"alone"`.
         Default "server" server: OneOf<ServerUse> = "\"shared\"";
         /// A streaming replica that `read` and `report` go to, while `write` goes to the primary. Needs
-        /// `server = "own"`, and server binaries of this machine.
+        /// `server = "own"`.
         Optional "replica" replica: OneOf<Replica>;
         /// The scenario's database lies on a volume of this size, 48 MiB or more. Needs `server = "own"`; on the local
         /// provider, root.

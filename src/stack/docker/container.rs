@@ -16,7 +16,7 @@ use super::image::{Image, choose};
 use super::owner::Process;
 use super::pgbouncer::Neighbour;
 use super::{KEEP_LABEL, OWNER_LABEL, REMOVE_LIMIT, RUN_LABEL, engine, remove, says};
-use crate::stack::error::{Attempt, StackError};
+use crate::stack::error::{Attempt, StackError, is_full};
 use crate::stack::options::{Needs, StackOptions};
 use crate::stack::pooler::Address;
 use crate::stack::settings::settings;
@@ -31,17 +31,31 @@ const VOLUME: &str = "/volume";
 /// Parallel queries keep their shared memory here; Docker's default is 64 MB.
 const SHM_BYTES: u64 = 256 << 20;
 
+/// How to start a container.
+pub(super) struct Plan<'a> {
+    /// Name and value.
+    pub(super) environment: (&'static str, &'a str),
+    pub(super) command: Vec<String>,
+    /// If it is not the image's.
+    pub(super) user: Option<&'static str>,
+    /// Size of a volume beside the data.
+    pub(super) disk_bytes: Option<u64>,
+    pub(super) keep: bool,
+}
+
 /// A running container.
 pub(in crate::stack) struct Container {
     container: Option<ContainerAsync<GenericImage>>,
     pub(super) docker: Docker,
-    image: Image,
+    pub(super) image: Image,
     pub(super) id: String,
     admin: PgConnectOptions,
+    /// Of the superuser.
+    pub(super) password: String,
     bounded: bool,
-    run: String,
+    pub(super) run: String,
     /// As other containers reach it, once it serves.
-    inside: Result<Address, String>,
+    pub(super) inside: Result<Address, String>,
 }
 
 impl Container {
@@ -60,18 +74,42 @@ impl Container {
             refused((format!("no Docker engine answers: {error}"), mend.to_owned()))
         })?;
         let image = choose(&docker, options.image.as_deref(), postgres).await.map_err(refused)?;
-        let failed = |why: String| refused((format!("{image} does not start: {why}"), format!("docker run {image}")));
         let password = uuid::Uuid::new_v4().simple().to_string();
-        let port = free_port().map_err(|error| failed(error.to_string()))?;
-        let bytes = options.needs.disk_bytes;
+        let plan = Plan {
+            environment: ("POSTGRES_PASSWORD", &password),
+            command: std::iter::once("postgres".to_owned()).chain(flags(&options.needs)).collect(),
+            user: None,
+            disk_bytes: options.needs.disk_bytes,
+            keep: options.keep,
+        };
+        let name = image.to_string();
+        Self::launch(docker, image, run, password.clone(), plan)
+            .await
+            .map_err(|why| refused((format!("{name} does not serve: {why}"), format!("docker run {name}"))))
+    }
+
+    /// Starts a container and waits until its server answers.
+    ///
+    /// # Errors
+    /// Why it does not, in a clause.
+    pub(super) async fn launch(
+        docker: Docker,
+        image: Image,
+        run: &str,
+        password: String,
+        plan: Plan<'_>,
+    ) -> Result<Self, String> {
+        let port = free_port().map_err(|error| error.to_string())?;
+        let bytes = plan.disk_bytes;
         let volume = bytes.map(|bytes| HashMap::from([(VOLUME.to_owned(), format!("rw,size={bytes},mode=1777"))]));
+        let (variable, value) = plan.environment;
         let mut request = GenericImage::new(&image.name, &image.tag)
             .with_exposed_port(PORT.tcp())
-            .with_env_var("POSTGRES_PASSWORD", &password)
+            .with_env_var(variable, value)
             .with_label(RUN_LABEL, run)
             .with_label(OWNER_LABEL, Process::own().to_string())
             .with_shm_size(SHM_BYTES)
-            .with_cmd(command(&options.needs))
+            .with_cmd(plan.command)
             .with_host_config_modifier(move |host| {
                 // Everywhere is the engine's default. A port that the engine chooses is another one after each start.
                 let here = PortBinding { host_ip: Some("127.0.0.1".to_owned()), host_port: Some(port.to_string()) };
@@ -79,27 +117,28 @@ impl Container {
                 host.tmpfs = volume.clone();
                 host.port_bindings = Some(HashMap::from([(format!("{PORT}/tcp"), Some(vec![here]))]));
             });
-        if options.keep {
+        if let Some(user) = plan.user {
+            request = request.with_user(user);
+        }
+        if plan.keep {
             request = request.with_label(KEEP_LABEL, "true");
         }
-        let container = request.start().await.map_err(|error| failed(error.to_string()))?;
+        let container = request.start().await.map_err(|error| error.to_string())?;
         let id = container.id().to_owned();
+        let (run, inside) = (run.to_owned(), Err("the server's container does not serve yet".to_owned()));
+        let bounded = bytes.is_some();
         let admin = PgConnectOptions::new_without_pgpass()
             .username("postgres")
             .password(&password)
             .database("postgres")
             .application_name("tenant-chaos administrator");
-        let (run, inside) = (run.to_owned(), Err("the server's container does not serve yet".to_owned()));
-        let bounded = bytes.is_some();
-        let mut started = Self { container: Some(container), docker, image, id, admin, bounded, run, inside };
+        let mut started = Self { container: Some(container), docker, image, id, admin, password, bounded, run, inside };
         match started.serve().await {
             Ok(()) => Ok(started),
             Err(why) => {
-                let attempt =
-                    refused((format!("{} does not serve: {why}", started.image), "look at its log".to_owned()));
                 // Best effort: what is left is found by its labels.
                 let _ = started.stop().await;
-                Err(attempt)
+                Err(why)
             }
         }
     }
@@ -135,6 +174,7 @@ impl Container {
         loop {
             let error = match PgConnection::connect_with(&self.admin).await {
                 Ok(connection) => return connection.close().await.map_err(|error| error.to_string()),
+                Err(error) if is_full(&error) => return Ok(()),
                 Err(error) => error,
             };
             let state = self.docker.inspect_container(&self.id, None).await.map_err(|error| error.to_string())?.state;
@@ -226,7 +266,7 @@ fn free_port() -> std::io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn command(needs: &Needs) -> Vec<String> {
-    let settings = settings(needs).into_iter().flat_map(|setting| ["-c".to_owned(), setting]);
-    std::iter::once("postgres".to_owned()).chain(settings).collect()
+/// The settings of a server, as it takes them on its command line.
+pub(super) fn flags(needs: &Needs) -> impl Iterator<Item = String> {
+    settings(needs).into_iter().flat_map(|setting| ["-c".to_owned(), setting])
 }

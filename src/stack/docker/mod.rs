@@ -1,4 +1,5 @@
-//! The docker provider: a container per run, published on 127.0.0.1 only, gone with its run.
+//! The docker provider: a container per run, another one per replica and per pooler, published on 127.0.0.1 only,
+//! gone with its run.
 //!
 //! A container carries its owner in its labels. What has no living owner is swept by the next start and by `clean`.
 
@@ -6,7 +7,9 @@ mod container;
 mod control;
 mod image;
 mod owner;
+mod pair;
 mod pgbouncer;
+mod replica;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +18,7 @@ use testcontainers::bollard::Docker;
 use testcontainers::bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder};
 use testcontainers::core::client::docker_client_instance;
 
-pub(super) use container::Container;
+pub(super) use pair::Pair;
 pub(super) use pgbouncer::{Neighbour, PgBouncer};
 
 use owner::{Owner, fate};

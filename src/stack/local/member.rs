@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 
 use super::binaries::Binaries;
 use super::process::{self, RunAs};
-use crate::stack::error::StackError;
+use crate::stack::error::{StackError, is_full};
 
 /// The server must answer within this.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -182,13 +182,16 @@ async fn launch(home: &Home, data: &str, port: u16) -> Result<Child, StackError>
     let admin = home.admin(port);
     let ready = async {
         loop {
-            if let Ok(connection) = PgConnection::connect_with(&admin).await {
-                // Whether the goodbye arrives does not matter.
-                let _ = connection.close().await;
-                return;
+            match PgConnection::connect_with(&admin).await {
+                Ok(connection) => {
+                    // Whether the goodbye arrives does not matter.
+                    let _ = connection.close().await;
+                    return;
+                }
+                Err(error) if is_full(&error) => return,
+                // A server that is starting has no condition to await from outside.
+                Err(_) => tokio::time::sleep(LOOK).await,
             }
-            // A server that is starting has no condition to await from outside.
-            tokio::time::sleep(LOOK).await;
         }
     };
     let why = tokio::select! {

@@ -32,6 +32,11 @@ pub(in crate::stack) struct PgBouncer {
 }
 
 impl PgBouncer {
+    /// Whether the program is where it is looked for.
+    pub(in crate::stack) fn is_installed() -> bool {
+        find(None).is_ok()
+    }
+
     /// Starts it; it may not answer yet.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Trials: a candidate is applied in a transaction of the clone, the finding's own probe and the controls run in it,
 //! and everything is rolled back. Roles belong to the whole server, and are rolled back with it.
 
+use std::time::Instant;
+
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
@@ -10,6 +12,7 @@ use crate::hunt::audit;
 use crate::hunt::error::HuntError;
 use crate::hunt::finding::{Finding, FixStatus};
 use crate::hunt::probe::{Notices, Probe, Seen, code};
+use crate::hunt::report::CUT;
 use crate::hunt::seeding::{run, said};
 
 /// A confirmed finding with what confirmed it.
@@ -47,11 +50,15 @@ impl<'a> Prover<'a> {
         Ok(Self { schema, reads, clone, connection, notices })
     }
 
-    /// Looks for a fix of a confirmed finding and writes what came of it into the finding.
-    pub(in crate::hunt) async fn prove(&mut self, found: &mut Found) -> Result<(), HuntError> {
+    /// Looks for a fix of a confirmed finding until time is over, and writes what came of it into the finding.
+    pub(in crate::hunt) async fn prove(&mut self, found: &mut Found, deadline: Instant) -> Result<(), HuntError> {
         let tried = candidates(&self.schema, &found.finding, found.rule.as_deref());
         let mut rejected = Vec::new();
         for candidate in &tried {
+            if Instant::now() > deadline {
+                rejected.push((candidate, CUT.to_owned()));
+                break;
+            }
             let controls = self.controls(candidate, found);
             match self.trial(candidate, Some(&found.probe), &controls, None).await? {
                 Ok(()) => {
@@ -70,10 +77,15 @@ impl<'a> Prover<'a> {
         &mut self,
         finding: &mut Finding,
         tenant_columns: &[String],
+        deadline: Instant,
     ) -> Result<(), HuntError> {
         let rule = finding.fix.clone();
         let mut rejected = Vec::new();
         for candidate in &candidates(&self.schema, finding, Some(&rule)) {
+            if Instant::now() > deadline {
+                rejected.push((candidate.clone(), CUT.to_owned()));
+                break;
+            }
             let still = Some((&*finding, tenant_columns));
             let controls = self.reads.clone();
             match self.trial(candidate, None, &controls, still).await? {
@@ -143,7 +155,7 @@ impl<'a> Prover<'a> {
             if let Some(evidence) = seen.evidence().or(seen.said.as_deref()) {
                 return Ok(Err(format!("the leak is still there: {}", evidence.chars().take(60).collect::<String>())));
             }
-            if let Some(error) = seen.error.as_ref().filter(|error| !is_answered(probe, error)) {
+            if let Some(error) = seen.error.as_ref().filter(|error| !is_answered(probe, &seen, error)) {
                 return Ok(Err(format!("the probe no longer applies: {}", said(error))));
             }
         }
@@ -172,8 +184,8 @@ impl<'a> Prover<'a> {
 }
 
 /// With the fix applied, a refusal is what was wanted.
-fn is_answered(probe: &Probe, error: &sqlx::Error) -> bool {
-    probe.is_refusal(error) || code(error).as_deref() == Some("42501")
+fn is_answered(probe: &Probe, seen: &Seen, error: &sqlx::Error) -> bool {
+    probe.is_answered(seen) || (seen.reached && code(error).as_deref() == Some("42501"))
 }
 
 fn accept(finding: &mut Finding, candidate: &Candidate) {
