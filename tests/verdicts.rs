@@ -102,3 +102,26 @@ always = ["leaked_rows == 0"]
         assert!(report.judgement.leak_bound.upper_95.is_some_and(|bound| bound > 0.0), "0 of n has a bound");
     }
 }
+
+/// A load that only writes reads no foreign row and proves nothing about reading, however much it writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_only_writes_has_read_nothing() {
+    let writing = r#"
+name = "only-writes"
+why = "Nothing is read."
+[load]
+rate = "200/s"
+mix = { write = 1 }
+[phases]
+inject = "700ms"
+[expect]
+always = ["leaked_rows == 0", "foreign_writes == 0"]
+inject = ["foreign_writes == 0"]
+"#;
+    let report = run(&[writing]).await.remove(0);
+    let checks: Vec<_> = report.judgement.checks.iter().filter(|check| check.condition.ends_with("== 0")).collect();
+    let verdicts: Vec<_> = checks.iter().map(|check| check.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Inconclusive, Verdict::Pass, Verdict::Pass], "{checks:?}");
+    assert!(checks[0].observed.contains("0 samples"), "{checks:?}");
+    assert_eq!((report.judgement.leak_bound.rows, report.judgement.leak_bound.upper_95), (0, None));
+}

@@ -132,25 +132,31 @@ pub fn undo_of(action: &FaultAction) -> &'static str {
         FaultAction::PoolStorm { .. } => "the connectors are stopped and their connections closed",
         FaultAction::PoolerRestart { .. } => "the pooler is started again if it is down; checked that it answers",
         FaultAction::FloodRate { .. } => "the flood's arrivals stop; requests under way end or reach their deadline",
-        FaultAction::FloodHeavy { .. } => "the heavy queries' tasks are stopped and their connections closed",
-        FaultAction::FloodLock { .. } => "the lock's connection is closed, which releases it",
+        FaultAction::FloodHeavy { .. } => {
+            "no heavy query is sent any more; one under way runs on until it ends or its timeout"
+        }
+        FaultAction::FloodLock { .. } => {
+            "its transaction is rolled back, which releases the lock, as soon as the server gets to it"
+        }
         FaultAction::Server(fault) => undo_of_server_fault(*fault),
         FaultAction::Operator(OperatorFault::GrantBypassrls) => {
             "the attribute is taken from the role and its connections are opened anew; checked that the catalogue is as before"
         }
-        FaultAction::Operator(_) => "put back in one transaction; checked that the catalogue is as it was before",
+        FaultAction::Operator(_) => "put back in one transaction; checked that what it changed is as it was before",
         FaultAction::Wire(_) => "the rule is taken out of the proxy; checked that it is gone",
     }
 }
 
 fn undo_of_server_fault(fault: ServerFault) -> &'static str {
     match fault {
-        ServerFault::Terminate { .. } => "the strokes stop; the application has replaced what it lost",
+        ServerFault::Terminate { .. } => "the strokes stop; the application replaces what it lost when it needs it",
         ServerFault::CheckpointStorm { .. } => "the checkpoints stop",
         ServerFault::LongTransaction => "its transaction ends; checked that a vacuum removes every dead row",
         ServerFault::Kill => "the server is started again, through crash recovery; checked that it is in no recovery",
         ServerFault::Pause => "every process goes on; checked that the server answers",
-        ServerFault::CutNetwork => "the container joins its network again; checked that the server takes writes",
+        ServerFault::CutNetwork => {
+            "the container joins its network again; checked that the server answers and is in no recovery"
+        }
         ServerFault::FillDisk => "the ballast is removed; checked that it is gone",
         ServerFault::ShrinkConnections { .. } => {
             "the setting is reset and the server restarted; checked that `max_connections` is as before"
@@ -158,7 +164,7 @@ fn undo_of_server_fault(fault: ServerFault) -> &'static str {
         ServerFault::ReplicaLag { .. } => "the delay is reset; checked that the replica has none",
         ServerFault::ReplicaCut => "the replica is told its primary again; checked that it streams, or was promoted",
         ServerFault::Failover => {
-            "the old primary stays dead and goes with its scenario; checked that the new one takes writes"
+            "the old primary stays dead and goes with its scenario; checked that the new one is in no recovery"
         }
     }
 }

@@ -1,7 +1,8 @@
 //! `operator.*`: a protection of the database is taken away while the application runs, and put back exactly.
 //!
 //! The statements are those of a migration or a grant that went wrong, sent as the administrator. What they changed is
-//! the difference between two readings of the catalogue; the undo is verified by a third reading that equals the first.
+//! the difference between two readings of the catalogue; the undo is verified by a third reading, in which that is as in the
+//! first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use tokio::task::JoinSet;
 use super::{Fault, Healed, Target};
 use crate::load::{Executor, NEW_PARTITION, Request, Step};
 use crate::scenario::OperatorFault;
-use crate::tenancy::Protections;
+use crate::tenancy::{Changes, Protections};
 
 /// A statement that waits longer than this for its lock gives way and is tried again, so that it never holds up the
 /// whole load behind it.
@@ -33,7 +34,8 @@ pub(super) struct OperatorMistake {
     executor: Arc<Executor>,
     /// The reading before, and the statements that lead back to it. Set before anything is changed.
     before: Option<(Protections, Vec<String>)>,
-    changed: u64,
+    /// What the mistake changed, and others did not.
+    changes: Option<Changes>,
     reader: JoinSet<()>,
     reads: Arc<AtomicU64>,
 }
@@ -46,7 +48,7 @@ impl OperatorMistake {
             application: target.connect.get_username().to_owned(),
             executor: target.executor.clone(),
             before: None,
-            changed: 0,
+            changes: None,
             reader: JoinSet::new(),
             reads: Arc::default(),
         }
@@ -59,7 +61,7 @@ impl OperatorMistake {
         self.before = Some((before.clone(), undo));
         in_one_transaction(&mut connection, &mistake).await?;
         let after = Protections::read(&mut connection, &self.application).await?;
-        self.changed = after.drift_since(&before).len() as u64;
+        self.changes = Some(after.changes_since(&before));
         match self.fault {
             OperatorFault::GrantBypassrls => reconnect(&mut connection, &self.application).await?,
             OperatorFault::AddPartition => {
@@ -136,14 +138,20 @@ impl OperatorMistake {
         let Some((before, undo)) = &self.before else { return Ok(None) };
         let mut connection = PgConnection::connect_with(&self.admin).await?;
         let now = Protections::read(&mut connection, &self.application).await?;
+        // Mistakes may overlap. What others changed meanwhile is theirs to put back.
+        let drift = |now: &Protections| match &self.changes {
+            Some(changes) => now.drift_within(before, changes),
+            // Of one whose change was not read.
+            None => now.drift_since(before),
+        };
         // An injection that failed has changed nothing: its statements were one transaction.
-        if !now.drift_since(before).is_empty() {
+        if !drift(&now).is_empty() {
             in_one_transaction(&mut connection, undo).await?;
             if self.fault == OperatorFault::GrantBypassrls {
                 reconnect(&mut connection, &self.application).await?;
             }
         }
-        let left = Protections::read(&mut connection, &self.application).await?.drift_since(before);
+        let left = drift(&Protections::read(&mut connection, &self.application).await?);
         connection.close().await?;
         let problem = (!left.is_empty()).then(|| format!("the catalogue still differs: {}", left.join("; ")));
         if problem.is_none() {
@@ -166,7 +174,10 @@ impl Fault for OperatorMistake {
                 OperatorFault::AddPartition => {
                     Healed { touched: self.reads.load(Ordering::Relaxed), unit: "reads of the partition", problem }
                 }
-                _ => Healed { touched: self.changed, unit: "protections", problem },
+                _ => {
+                    let touched = self.changes.as_ref().map_or(0, |changes| changes.things() as u64);
+                    Healed { touched, unit: "protections", problem }
+                }
             }
         })
     }

@@ -20,20 +20,20 @@ pub(super) struct PoolStorm {
     clients: u32,
     connect: PgConnectOptions,
     connectors: JoinSet<()>,
-    opened: Arc<AtomicU64>,
+    attempts: Arc<AtomicU64>,
 }
 
 impl PoolStorm {
     pub(super) fn new(clients: u32, target: &Target) -> Self {
         let connect = target.connect.clone().application_name("tenant-chaos storm");
-        Self { clients, connect, connectors: JoinSet::new(), opened: Arc::default() }
+        Self { clients, connect, connectors: JoinSet::new(), attempts: Arc::default() }
     }
 }
 
 impl Fault for PoolStorm {
     fn inject(&mut self) -> BoxFuture<'_, Result<(), String>> {
         for _ in 0..self.clients {
-            self.connectors.spawn(connect_again_and_again(self.connect.clone(), self.opened.clone()));
+            self.connectors.spawn(connect_again_and_again(self.connect.clone(), self.attempts.clone()));
         }
         Box::pin(std::future::ready(Ok(())))
     }
@@ -41,22 +41,43 @@ impl Fault for PoolStorm {
     fn heal(&mut self) -> BoxFuture<'_, Healed> {
         Box::pin(async move {
             self.connectors.shutdown().await;
-            let problem = (!self.connectors.is_empty()).then(|| "a connector is still running".to_owned());
-            Healed { touched: self.opened.load(Ordering::Relaxed), unit: "connections", problem }
+            // The shutdown waits for every connector; there is nothing left to look at.
+            Healed { touched: self.attempts.load(Ordering::Relaxed), unit: "connection attempts", problem: None }
         })
     }
 }
 
-async fn connect_again_and_again(connect: PgConnectOptions, opened: Arc<AtomicU64>) {
+async fn connect_again_and_again(connect: PgConnectOptions, attempts: Arc<AtomicU64>) {
     loop {
         let attempt = tokio::time::timeout(ATTEMPT_LIMIT, PgConnection::connect_with(&connect)).await;
+        // A server that refuses it has had the work of it, too.
+        attempts.fetch_add(1, Ordering::Relaxed);
         match attempt {
             // Whether the goodbye arrives does not matter; the socket is closed.
-            Ok(Ok(connection)) => {
-                opened.fetch_add(1, Ordering::Relaxed);
-                drop(connection.close().await);
-            }
+            Ok(Ok(connection)) => drop(connection.close().await),
             _ => tokio::time::sleep(PAUSE_AFTER_REFUSAL).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that is full from the start refuses every attempt, and each was one.
+    #[tokio::test]
+    async fn refused_attempts_count() {
+        // Nobody listens where a listener was a moment ago.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let connect = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port).username("nobody");
+        let attempts = Arc::new(AtomicU64::new(0));
+        let connector = tokio::spawn(connect_again_and_again(connect, attempts.clone()));
+        let two = async {
+            while attempts.load(Ordering::Relaxed) < 2 {
+                tokio::time::sleep(PAUSE_AFTER_REFUSAL).await;
+            }
+        };
+        tokio::time::timeout(ATTEMPT_LIMIT, two).await.unwrap();
+        connector.abort();
     }
 }

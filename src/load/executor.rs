@@ -145,9 +145,10 @@ impl Executor {
         let mut sight = Sight::default();
         sight.outcome.touched = lost;
         let attempt = self.attempt(request, tenant, &mut sight);
+        let left = time_left(self.timeout, request.at, begun);
         let in_time = match lost {
-            Some(_) => tokio::time::timeout(self.timeout, without_tenant(attempt)).await,
-            None => tokio::time::timeout(self.timeout, with_tenant(tenant.clone(), attempt)).await,
+            Some(_) => tokio::time::timeout(left, without_tenant(attempt)).await,
+            None => tokio::time::timeout(left, with_tenant(tenant.clone(), attempt)).await,
         };
         self.look_at_the_wire(&mut sight);
         let Sight { mut outcome, opening, error } = sight;
@@ -258,15 +259,19 @@ impl Executor {
     ) -> Result<(), TenancyError> {
         let Request { step, .. } = request;
         let (scene, statements) = (Scene::of(transaction), transaction.statements());
+        let kind = leak_kind(step);
         let mut evident = false;
         let ran = step
             .run(transaction.pg(), statements, tenant.id, |row| {
-                outcome.rows += 1;
+                match kind {
+                    LeakKind::Read => outcome.rows += 1,
+                    LeakKind::Write => outcome.writes += 1,
+                }
                 if row.tenant == tenant.id && row.canary.is_none_or(|owner| owner == tenant.slug) {
                     return;
                 }
                 outcome.touched = outcome.touched.or(scene.tainted);
-                match leak_kind(step) {
+                match kind {
                     LeakKind::Read => outcome.leaked += 1,
                     LeakKind::Write => outcome.foreign_write = true,
                 }
@@ -338,9 +343,30 @@ impl Executor {
     }
 }
 
+/// What is left of a request's time when it is sent: its deadline counts from its intended start, as its latency does.
+fn time_left(timeout: Duration, intended: Duration, sent: Duration) -> Duration {
+    timeout.saturating_sub(sent.saturating_sub(intended))
+}
+
 fn leak_kind(step: Step) -> LeakKind {
     match step.operation() {
         Operation::Write => LeakKind::Write,
         Operation::Read | Operation::Report => LeakKind::Read,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request that is sent late has the less time left, and none once its deadline has passed: it never outlives the
+    /// time until which its counts are taken.
+    #[test]
+    fn a_deadline_counts_from_the_intended_start() {
+        let ms = Duration::from_millis;
+        assert_eq!(time_left(ms(500), ms(1_000), ms(1_000)), ms(500));
+        assert_eq!(time_left(ms(500), ms(1_000), ms(1_300)), ms(200));
+        assert_eq!(time_left(ms(500), ms(1_000), ms(2_000)), ms(0));
+        assert_eq!(time_left(ms(500), ms(1_000), ms(999)), ms(500));
     }
 }

@@ -15,6 +15,9 @@ use crate::scenario::{Phase, TenantSlug};
 /// Leaks with evidence in one run at most; beyond that they are counted only.
 const LEAKS_KEPT: u64 = 10_000;
 
+/// Tenants of one `tenant_counts` event: at most 55 bytes each, so that no line comes near what a reader of journals takes.
+const TENANTS_A_LINE: usize = 10_000;
+
 /// What a recorder needs to know.
 #[derive(Debug, Clone)]
 pub struct RecorderOptions {
@@ -224,9 +227,9 @@ impl Recorder {
         events
     }
 
-    /// What each tenant did in a phase.
-    pub fn tenant_counts(&self, phase: Phase) -> Event {
-        let rows = self.tenants[phase as usize]
+    /// What each tenant did in a phase: at least one event, each short enough for a line of the journal.
+    pub fn tenant_counts(&self, phase: Phase) -> Vec<Event> {
+        let rows: Vec<[u32; 5]> = self.tenants[phase as usize]
             .iter()
             .zip(0..)
             .map(|(counts, tenant)| {
@@ -235,7 +238,11 @@ impl Recorder {
             })
             .filter(|row| row[1] > 0)
             .collect();
-        Event::TenantCounts { phase, rows }
+        let counts = |rows: &[[u32; 5]]| Event::TenantCounts { phase, rows: rows.to_vec() };
+        match rows.is_empty() {
+            true => vec![counts(&[])],
+            false => rows.chunks(TENANTS_A_LINE).map(counts).collect(),
+        }
     }
 
     /// Leaks seen, distinct owners exposed and distinct tenants that saw foreign rows.
@@ -247,5 +254,44 @@ impl Recorder {
     /// The classes.
     pub fn classes(&self) -> &Classes {
         &self.options.classes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::Roster;
+    use crate::scenario::Phases;
+
+    /// However many tenants asked, no event holds more than a line may, none is left out, and a phase in which nobody asked
+    /// says so.
+    #[test]
+    fn counts_of_many_tenants_take_several_lines() {
+        let tenants = 2 * TENANTS_A_LINE as u32 + 1;
+        let text = format!(
+            "name = 'many'\nwhy = 'Many.'\n[fleet]\nstarter = {tenants}\n[load]\nrate = '1/s'\n[phases]\ninject = '1s'\n\
+             [expect]\nalways = ['leaked_rows == 0']\n"
+        );
+        let scenario = crate::scenario::parse(std::path::Path::new("a/many.toml"), &text).unwrap();
+        let (fleet, second) = (scenario.fleet, Duration::from_secs(1));
+        let phases = Phases { baseline: second, inject: second, recover: second };
+        let recorder = Recorder::new(RecorderOptions {
+            clock: SliceClock::new(&phases),
+            classes: Classes::of(&scenario, &Roster::of(&fleet)),
+            tenants: Roster::of(&fleet).len(),
+            slo: second,
+            horizon: second,
+        });
+        (0..tenants).for_each(|tenant| recorder.intend(Duration::ZERO, tenant));
+        let rows = |phase| -> Vec<usize> {
+            let counts = recorder.tenant_counts(phase);
+            let rows = counts.iter().map(|event| match event {
+                Event::TenantCounts { rows, .. } => rows.len(),
+                _ => panic!("{event:?}"),
+            });
+            rows.collect()
+        };
+        assert_eq!(rows(Phase::Baseline), [TENANTS_A_LINE, TENANTS_A_LINE, 1]);
+        assert_eq!(rows(Phase::Inject), [0]);
     }
 }

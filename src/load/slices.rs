@@ -22,9 +22,11 @@ pub struct Outcome {
     pub queued: Option<Duration>,
     /// How it failed.
     pub error: Option<ErrorKind>,
-    /// Rows compared.
+    /// Rows read and compared.
     pub rows: u64,
-    /// Of these: another tenant's.
+    /// Writes compared.
+    pub writes: u64,
+    /// Of the rows: another tenant's.
     pub leaked: u64,
     /// A read of existing rows returned none.
     pub silent_empty: bool,
@@ -145,6 +147,7 @@ impl OpenSlice {
             Some(kind) => *counts.errors.entry(kind).or_default() += 1,
         }
         counts.rows_checked += outcome.rows;
+        counts.writes_checked += outcome.writes;
         counts.leaked_rows += outcome.leaked;
         counts.silent_empty += u64::from(outcome.silent_empty);
         counts.foreign_writes += u64::from(outcome.foreign_write);
@@ -222,6 +225,16 @@ mod tests {
         for slice in 0..clock.slices() {
             assert_eq!(clock.slice(clock.start(slice)), slice);
         }
+    }
+
+    /// What came back of a write is no row that was read.
+    #[test]
+    fn writes_are_not_counted_among_the_rows() {
+        let mut slice = OpenSlice::new(1);
+        slice.add(0, &Outcome { rows: 7, ..Outcome::default() });
+        slice.add(0, &Outcome { writes: 1, ..Outcome::default() });
+        let closed = slice.close(MS(0), Phase::Inject, &mut scratch()).unwrap();
+        assert_eq!((closed.classes[&0].rows_checked, closed.classes[&0].writes_checked), (7, 1));
     }
 
     /// Counts and latencies survive the compression.

@@ -205,13 +205,16 @@ pub struct ClassSlice {
     /// Failed, by kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub errors: BTreeMap<ErrorKind, u64>,
-    /// Rows that came back and were compared with the asker.
+    /// Rows that were read and compared with the asker.
     pub rows_checked: u64,
-    /// Of these: another tenant's.
+    /// Writes that came back with their tenant and were compared with the writer; older journals have them among the rows.
+    #[serde(default)]
+    pub writes_checked: u64,
+    /// Of the rows: another tenant's.
     pub leaked_rows: u64,
     /// Reads of existing rows that returned none and no error.
     pub silent_empty: u64,
-    /// Acknowledged writes that came back stamped with another tenant.
+    /// Of the writes: stamped with another tenant.
     pub foreign_writes: u64,
     /// Transactions begun.
     pub transactions: u64,

@@ -332,13 +332,14 @@ mod tests {
         let histogram = || prop::collection::vec((1u64..1 << 40, 1u64..1 << 40), 0..5);
         let errors = prop::collection::btree_map(prop::sample::select(ErrorKind::ALL.to_vec()), any::<u64>(), 0..3);
         let class =
-            (any::<[u64; 6]>(), errors, histogram(), histogram()).prop_map(|(n, errors, latency_us, queue_us)| {
-                let [intended, ok, rows_checked, leaked_rows, transactions, without_context] = n;
+            (any::<[u64; 7]>(), errors, histogram(), histogram()).prop_map(|(n, errors, latency_us, queue_us)| {
+                let [intended, ok, rows_checked, writes_checked, leaked_rows, transactions, without_context] = n;
                 ClassSlice {
                     intended,
                     ok,
                     errors,
                     rows_checked,
+                    writes_checked,
                     leaked_rows,
                     transactions,
                     without_context,

@@ -7,6 +7,7 @@
 use super::judgement::{Check, Verdict};
 use super::measure::{Exactness, Measured, histogram_of, measure, quantile_of, share_of, show};
 use super::seen::{Seen, Window};
+use super::soundness::NOT_SENT;
 use crate::scenario::{Bound, Comparison, Condition, Metric, Quantity, Unit};
 use crate::stats::Observed;
 use crate::wording::{count, moment, plural, share};
@@ -107,18 +108,57 @@ fn evaluate(seen: &Seen<'_>, condition: &Condition, sides: &Sides, window: Windo
     {
         return inconclusive(format!("the other side has too little: {why}"));
     }
-    let whole = seen.is_whole(window);
+    let right = match &condition.right {
+        Bound::Relative { of, .. } => of.phase.map_or(window, Window::Phase),
+        Bound::Constant(_) => window,
+    };
+    let whole = seen.is_whole(window) && seen.is_whole(right);
     let ended = || seen.cut_off().unwrap_or_else(|| "its window was not seen whole".to_owned());
     match holds {
         None => inconclusive("there is no value to compare".to_owned()),
         Some(false) if !whole && may_still_grow(condition) => inconclusive(ended()),
-        Some(false) => (Verdict::Fail, None),
         Some(true) if !whole => inconclusive(ended()),
-        Some(true) if sides.left.exactness == Exactness::LowerBound => {
-            inconclusive("more leaked than the journal lists".to_owned())
+        Some(holds) => {
+            let unproven = may_turn(condition, sides, holds);
+            match unproven.or_else(|| unserved(seen, condition, window).filter(|_| holds)) {
+                Some(why) => inconclusive(why),
+                None if holds => (Verdict::Pass, None),
+                None => (Verdict::Fail, None),
+            }
         }
-        Some(true) => (Verdict::Pass, None),
     }
+}
+
+/// Why a side may in truth be so much larger that the comparison comes out the other way; `None` if it may not.
+pub(super) fn may_turn(condition: &Condition, sides: &Sides, holds: bool) -> Option<String> {
+    let bound = |side: &Measured| match side.exactness {
+        Exactness::Exact => None,
+        Exactness::LowerBound(why) => Some(why.to_owned()),
+    };
+    let left = || bound(&sides.left);
+    let right = || sides.right.as_ref().and_then(|(_, right)| bound(right));
+    match condition.op {
+        Comparison::Less | Comparison::AtMost if holds => left(),
+        Comparison::Less | Comparison::AtMost => right(),
+        Comparison::Greater | Comparison::AtLeast if holds => right(),
+        Comparison::Greater | Comparison::AtLeast => left(),
+        Comparison::Equal | Comparison::NotEqual => left().or_else(right),
+    }
+}
+
+/// Requests that were not sent did not fail and were not slow: a system that hangs looks well by those that it let
+/// through. Why so many were not sent that a cap on a metric of service proves nothing; `None` if they were sent.
+pub(super) fn unserved(seen: &Seen<'_>, condition: &Condition, window: Window) -> Option<String> {
+    let what = &condition.left;
+    let dropped = seen.tally(window, what.who).dropped_share();
+    let caps = matches!(condition.op, Comparison::Less | Comparison::AtMost | Comparison::Equal);
+    (caps && is_service(what.metric) && dropped > NOT_SENT)
+        .then(|| format!("{} of the arrivals were not sent, {} may be", share(dropped), share(NOT_SENT)))
+}
+
+/// Whether a metric says how well requests were served.
+pub(super) fn is_service(metric: Metric) -> bool {
+    matches!(metric, Metric::Errors | Metric::ErrorRate) || quantile_of(metric).is_some()
 }
 
 /// Why a side cannot be used; `None` if it can.
@@ -244,6 +284,73 @@ mod tests {
         assert_eq!(slow(8_000).judge(&scenario).verdict, Verdict::Fail);
         let without = slow(7_999).change(Who::All, 0..1_000, |class| class.latency_us.clear());
         assert_eq!(check_of(&without.judge(&scenario), "inject").verdict, Verdict::Inconclusive);
+    }
+
+    /// A relative limit is as whole as the phase that it comes from: one from half a recover phase proves nothing.
+    #[test]
+    fn a_relative_limit_from_a_cut_off_phase_is_inconclusive() {
+        let of = |phase| Measure { metric: Metric::P99, who: Who::All, phase: Some(phase), kind: None };
+        let right = Bound::Relative { factor: 2.0, of: of(Phase::Recover) };
+        let relative = Condition { left: of(Phase::Baseline), right, ..p99_below(0) };
+        let scenario = expecting(vec![relative], vec![]);
+        let journal = Journal::healthy(&scenario);
+        assert_eq!(check_of(&journal.judge(&scenario), "always").verdict, Verdict::Pass);
+        let cut = journal.ended(3_500, EndReason::Interrupted).judge(&scenario);
+        assert_eq!(check_of(&cut, "always").verdict, Verdict::Inconclusive);
+    }
+
+    /// What was not sent neither failed nor was slow. A cap on service that holds among the rest proves nothing; what is
+    /// broken among the rest is broken, and no other metric minds.
+    #[test]
+    fn a_cap_on_service_needs_its_arrivals_sent() {
+        let errors = condition(Metric::ErrorRate, Comparison::Less, Quantity::Share(0.10));
+        let rows = condition(Metric::LeakedRows, Comparison::Equal, Quantity::Count(0.0));
+        let many = condition(Metric::Errors, Comparison::AtLeast, Quantity::Count(30.0));
+        let scenario = expecting(vec![], vec![errors, p99_below(50), rows, many]);
+        let verdicts = |dropped, us| {
+            let journal = Journal::healthy(&scenario)
+                .fail(Who::All, 1_000..1_100, ErrorKind::Timeout, PER_SLICE)
+                .change(Who::All, 1_000..3_000, |class| (class.intended, class.dropped) = (100, dropped))
+                .slow(Who::All, 1_000..3_000, us);
+            let judged = journal.judge(&scenario);
+            judged.checks.iter().filter(|c| c.list == "inject").map(|check| check.verdict).collect::<Vec<_>>()
+        };
+        let (pass, fail, unproven) = (Verdict::Pass, Verdict::Fail, Verdict::Inconclusive);
+        assert_eq!(verdicts(5, HEALTHY_US), [pass, pass, pass, pass]);
+        assert_eq!(verdicts(6, HEALTHY_US), [unproven, unproven, pass, pass]);
+        assert_eq!(verdicts(6, 60_000), [unproven, fail, pass, pass]);
+    }
+
+    /// Writes that the ledger had no room for may all be lost: that none of the others is proves nothing.
+    #[test]
+    fn a_full_ledger_is_inconclusive() {
+        let lost = condition(Metric::LostWrites, Comparison::Equal, Quantity::Count(0.0));
+        let some = condition(Metric::LostWrites, Comparison::AtLeast, Quantity::Count(1.0));
+        for (conditions, lost, not_kept, verdict) in [
+            (vec![lost.clone()], 0, 0, Verdict::Pass),
+            (vec![lost.clone()], 0, 1, Verdict::Inconclusive),
+            (vec![lost], 1, 1, Verdict::Fail),
+            (vec![some.clone()], 0, 1, Verdict::Inconclusive),
+            (vec![some], 0, 0, Verdict::Fail),
+        ] {
+            let scenario = expecting(conditions, vec![]);
+            let mut journal = Journal::healthy(&scenario);
+            (journal.ledger.lost, journal.ledger.not_kept) = (lost, not_kept);
+            assert_eq!(
+                check_of(&journal.judge(&scenario), "always").verdict,
+                verdict,
+                "{lost} lost, {not_kept} not kept"
+            );
+        }
+        // Without any condition on it, too: TC-W01 needs none to be reported.
+        let scenario = scenario();
+        let mut journal = Journal::healthy(&scenario);
+        journal.ledger.not_kept = 1;
+        let judged = journal.judge(&scenario);
+        assert_eq!(
+            (judged.verdict, check_of(&judged, "ledger").verdict),
+            (Verdict::Inconclusive, Verdict::Inconclusive)
+        );
     }
 
     /// Over the whole run a healed outage of a fifth of a second is 5% of all requests; `always` sees it all the same,

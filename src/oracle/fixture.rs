@@ -12,6 +12,8 @@ use crate::scenario::*;
 
 /// Requests per class and slice of a healthy journal.
 pub(in crate::oracle) const PER_SLICE: u64 = 10;
+/// Writes among them.
+pub(in crate::oracle) const WRITES_PER_SLICE: u64 = 3;
 /// Their latency.
 pub(in crate::oracle) const HEALTHY_US: u64 = 2_000;
 
@@ -139,6 +141,7 @@ impl Journal {
                     intended: PER_SLICE,
                     ok: PER_SLICE,
                     rows_checked: 5 * PER_SLICE,
+                    writes_checked: WRITES_PER_SLICE,
                     transactions: PER_SLICE,
                     latency_us: vec![(HEALTHY_US, PER_SLICE)],
                     queue_us: vec![(10, PER_SLICE)],

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::seen::{LOADED, Seen, TenantRows, Window};
 use super::tally::Tally;
-use crate::observe::{Leak, LeakKind};
+use crate::observe::{Leak, LeakKind, Ledger};
 use crate::scenario::{ErrorKind, Layer, Measure, Metric, Phase, Unit, Who};
 use crate::stats::{Observed, SparseHistogram, jain};
 use crate::wording::{count, duration, share, trimmed, upper_share};
@@ -32,9 +32,12 @@ pub(super) struct Measured {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exactness {
     Exact,
-    /// There is at least this much.
-    LowerBound,
+    /// There is at least this much, and why there may be more.
+    LowerBound(&'static str),
 }
+
+/// Foreign rows without a line of evidence may be of further tenants.
+const MORE: Exactness = Exactness::LowerBound("more leaked than the journal lists");
 
 impl Measured {
     fn known(value: f64, samples: u64) -> Self {
@@ -193,29 +196,36 @@ pub(super) fn foreign_writes_in_all(seen: &Seen<'_>) -> u64 {
 fn foreign_writes(seen: &Seen<'_>, what: &Measure, window: Window, tally: &Tally) -> Measured {
     let writes = tally.foreign_writes.max(leak_lines(seen, LeakKind::Write, what.who, window));
     match (&seen.ledger, is_everything(what, window)) {
-        (Some(ledger), true) => Measured::known(writes.max(ledger.foreign) as f64, ledger.acknowledged),
-        _ => Measured::known(writes as f64, tally.rows_checked),
+        (Some(ledger), true) => by_ledger(ledger, writes.max(ledger.foreign)),
+        _ => Measured::known(writes as f64, tally.writes_checked),
     }
 }
 
 fn leaked_tenants(seen: &Seen<'_>, who: Who, window: Window) -> Measured {
-    let samples = seen.tally(window, who).rows_checked;
+    let tally = seen.tally(window, who);
+    let samples = tally.rows_checked;
     let span = seen.span_of(window);
     let within = |leak: &&&Leak| match window {
         Window::Run => true,
         Window::Phase(phase) => leak.phase == phase,
         Window::Slice(_) => span.is_some_and(|span| span.holds(leak.at_us)),
     };
-    let owners: BTreeSet<_> =
+    let owners: Vec<_> =
         seen.leaks.iter().filter(within).filter(|leak| seen.includes(who, leak.asker)).map(|leak| leak.owner).collect();
-    let lines: BTreeSet<_> = seen.leaks.iter().map(|leak| leak.owner).collect();
+    let lines = owners.len() as u64;
+    let listed = BTreeSet::from_iter(owners).len() as u64;
     let in_all = seen.footer.map_or(0, |footer| footer.leaked_tenants);
-    let listed = owners.len() as u64;
     if who == Who::All && window == Window::Run {
         return Measured::known(listed.max(in_all) as f64, samples);
     }
-    let exactness = if in_all > lines.len() as u64 { Exactness::LowerBound } else { Exactness::Exact };
-    Measured { exactness, ..Measured::known(listed as f64, samples) }
+    // A statement has one line of evidence however many foreign rows it brought, and a run has a bound on its lines.
+    let foreign = tally.leaked_rows.saturating_add(tally.foreign_writes);
+    let listed_in_all = BTreeSet::from_iter(seen.leaks.iter().map(|leak| leak.owner)).len() as u64;
+    let each_has_a_line = foreign <= lines && in_all <= listed_in_all;
+    let at_least = listed.max(foreign.min(1));
+    let all_known = each_has_a_line || seen.footer.is_some() && at_least >= in_all;
+    let exactness = if all_known { Exactness::Exact } else { MORE };
+    Measured { exactness, ..Measured::known(at_least as f64, samples) }
 }
 
 fn alerts(seen: &Seen<'_>, window: Window) -> Measured {
@@ -257,9 +267,18 @@ fn of_ledger(seen: &Seen<'_>, what: &Measure) -> Measured {
     }
     match (&seen.ledger, what.metric) {
         (None, _) => Measured::unknown("the ledger was not compared"),
-        (Some(ledger), Metric::LostWrites) => Measured::known(ledger.lost as f64, ledger.acknowledged),
-        (Some(ledger), _) => Measured::known(ledger.duplicate as f64, ledger.acknowledged),
+        (Some(ledger), Metric::LostWrites) => by_ledger(ledger, ledger.lost),
+        (Some(ledger), _) => by_ledger(ledger, ledger.duplicate),
     }
+}
+
+/// What the comparison of the ledger found, among the writes that it kept.
+fn by_ledger(ledger: &Ledger, writes: u64) -> Measured {
+    let exactness = match ledger.not_kept {
+        0 => Exactness::Exact,
+        _ => Exactness::LowerBound("writes beyond the ledger's capacity were not compared"),
+    };
+    Measured { exactness, ..Measured::known(writes as f64, ledger.acknowledged) }
 }
 
 #[cfg(test)]
@@ -317,6 +336,23 @@ mod tests {
         assert_eq!(baseline.value, Some(360.0));
     }
 
+    /// Rows that were read and writes that came back are samples of different metrics: who only wrote has read nothing
+    /// foreign and proves nothing by it, and the other way round.
+    #[test]
+    fn reads_and_writes_have_samples_of_their_own() {
+        let scenario = scenario();
+        let journal = Journal::healthy(&scenario);
+        let samples = |journal: &Journal, metric| measured(journal, &scenario, of(metric), INJECT).samples;
+        let classes = 3 * 20;
+        assert_eq!(samples(&journal, Metric::LeakedRows), classes * 5 * PER_SLICE);
+        assert_eq!(samples(&journal, Metric::LeakedTenants), classes * 5 * PER_SLICE);
+        assert_eq!(samples(&journal, Metric::ForeignWrites), classes * WRITES_PER_SLICE);
+        let no_writes = journal.clone().change(Who::All, 0..4_000, |class| class.writes_checked = 0);
+        assert_eq!(samples(&no_writes, Metric::ForeignWrites), 0);
+        let no_reads = journal.change(Who::All, 0..4_000, |class| class.rows_checked = 0);
+        assert_eq!((samples(&no_reads, Metric::LeakedRows), samples(&no_reads, Metric::LeakedTenants)), (0, 0));
+    }
+
     /// A tenant that no class is about has no samples, so nothing about it can pass.
     #[test]
     fn a_tenant_without_class_has_no_samples() {
@@ -369,8 +405,30 @@ mod tests {
             Some(0.0)
         );
         journal.footer.leaked_tenants = 5;
-        assert_eq!(measured(&journal, &scenario, of_growth, INJECT).exactness, Exactness::LowerBound);
+        assert_eq!(measured(&journal, &scenario, of_growth, INJECT).exactness, MORE);
         assert_eq!(measured(&journal, &scenario, of(Metric::LeakedTenants), Window::Run).value, Some(5.0));
+    }
+
+    /// A statement has one line of evidence, and a run has a bound on them: where more rows leaked than there are lines,
+    /// a phase may have leaked more tenants than are listed in it, and never none.
+    #[test]
+    fn tenants_without_a_line_are_not_taken_for_none() {
+        let scenario = scenario();
+        let growth = Who::Tier(Tier::Growth);
+        let mut journal = Journal::healthy(&scenario).change(growth, 500..600, |class| class.leaked_rows = 1);
+        journal.more.push(Event::Leak(Box::new(Leak { phase: Phase::Baseline, ..leak(LeakKind::Read) })));
+        journal.footer.leaked_tenants = 1;
+        let of_inject = |journal: &Journal| {
+            let measured = measured(journal, &scenario, of(Metric::LeakedTenants), INJECT);
+            (measured.value, measured.exactness)
+        };
+        assert_eq!(of_inject(&journal), (Some(0.0), Exactness::Exact));
+        let unlisted = journal.clone().change(growth, 1_500..1_600, |class| class.leaked_rows = 1);
+        assert_eq!(of_inject(&unlisted), (Some(1.0), Exactness::Exact), "there is only one that it can be");
+        let mut two = unlisted.clone();
+        two.footer.leaked_tenants = 2;
+        two.more.push(Event::Leak(Box::new(Leak { phase: Phase::Baseline, owner: None, ..leak(LeakKind::Read) })));
+        assert_eq!(of_inject(&two), (Some(1.0), MORE));
     }
 
     /// What the ledger says has as many samples as writes were acknowledged; without a ledger it is unknown.

@@ -129,7 +129,8 @@ proptest! {
         let scenario = demanding();
         let mut journal = Journal::healthy(&scenario).change(Who::All, 0..4_000, |class| {
             (class.intended, class.ok, class.dropped, class.leaked_rows) = (n, n, n, n);
-            (class.rows_checked, class.transactions, class.without_context) = (n, n, n);
+            (class.rows_checked, class.writes_checked) = (n, n);
+            (class.transactions, class.without_context) = (n, n);
             class.latency_us = vec![(n, n), (u64::MAX, 1)];
             class.errors = [(ErrorKind::Other, n)].into();
         });

@@ -1,10 +1,11 @@
 //! Recovery: how long after the inject phase all `recover.that` conditions hold for good.
 
-use super::check::{Sides, latches};
+use super::check::{Sides, is_service, latches, may_turn, unserved};
 use super::judgement::{Check, Verdict};
 use super::measure::measure;
-use super::seen::{SLICE_US, Seen, Window};
-use crate::scenario::{Condition, Phase, RecoverExpect};
+use super::seen::{SLICE_US, Seen, Span, Window};
+use crate::observe::Slice;
+use crate::scenario::{Condition, LoadShape, Phase, RecoverExpect, Who};
 use crate::wording::{count, duration, plural};
 
 /// What came of `recover`.
@@ -29,7 +30,8 @@ enum Course {
     Never,
 }
 
-/// Evaluates `recover`. Slices without samples do not decide.
+/// Evaluates `recover`. Slices without samples do not decide, unless nothing was served in them: where the condition is
+/// about service, a time in which requests were not sent is not a time in which it held.
 pub(super) fn recovery(seen: &Seen<'_>) -> Recovery {
     let Some(expect) = &seen.scenario.expect.recover else { return Recovery::default() };
     let mut recovery = Recovery::default();
@@ -55,25 +57,60 @@ fn course(seen: &Seen<'_>, condition: &Condition) -> (Course, Vec<usize>) {
     let start = seen.span(Phase::Recover).map_or(0, |span| span.from_us);
     let places = (0..seen.slices.len()).filter(|place| seen.phase_of(seen.slices[*place]) == Phase::Recover);
     let decided: Vec<(usize, bool)> =
-        places.filter_map(|place| Some((place, holds(seen, condition, Window::Slice(place))?))).collect();
+        places.filter_map(|place| Some((place, holds(seen, condition, place)?))).collect();
     let violated: Vec<usize> = decided.iter().filter(|(_, holds)| !holds).map(|(place, _)| *place).collect();
-    let course = match (decided.last(), violated.last()) {
+    let stalled = stalls(seen, condition).max_by_key(|stall| stall.to_us);
+    let ends_stalled =
+        stalled.is_some_and(|stall| decided.last().is_some_and(|(last, _)| stall.from_us > at(seen, *last)));
+    let last_violated = violated.last().map(|last| at(seen, *last).saturating_add(SLICE_US));
+    let course = match (decided.last(), last_violated.max(stalled.map(|stall| stall.to_us))) {
         (None, _) => Course::Undecided,
         (Some((_, false)), _) => Course::Never,
+        _ if ends_stalled => Course::Never,
         (Some(_), None) => Course::After(0),
-        (Some(_), Some(last)) => Course::After(seen.slices[*last].at_us.saturating_add(SLICE_US).saturating_sub(start)),
+        (Some(_), Some(until_us)) => Course::After(until_us.saturating_sub(start)),
     };
     (course, violated)
 }
 
+fn at(seen: &Seen<'_>, place: usize) -> u64 {
+    seen.slices[place].at_us
+}
+
+/// Times in a closed loop in which no client began a request for longer than requests took before: all of them waited.
+/// The few that they waited for are all that fails or is slow, however long it lasts.
+fn stalls(seen: &Seen<'_>, condition: &Condition) -> impl Iterator<Item = Span> {
+    let closed = matches!(seen.scenario.load.shape, LoadShape::Closed { .. });
+    let span = seen.span(Phase::Recover).filter(|_| closed && is_service(condition.left.metric));
+    let slowest = seen.tally(Window::Phase(Phase::Baseline), Who::All).latency.quantile(1.0).unwrap_or(0);
+    let slo = u64::try_from(seen.scenario.business.slo.as_micros()).unwrap_or(u64::MAX);
+    let usual_us = slowest.max(slo).saturating_add(2 * SLICE_US);
+    let begun = move |slice: &&Slice| seen.classes_of(slice, Who::All).any(|class| class.intended > 0);
+    let busy = seen.slices_in(Window::Phase(Phase::Recover)).filter(begun).map(|slice| slice.at_us);
+    // The end of a phase that was cut off is not its end.
+    let end = span.filter(|_| seen.is_whole(Window::Phase(Phase::Recover))).map(|span| span.to_us);
+    let mut from_us = span.map_or(0, |span| span.from_us);
+    let gaps = busy.chain(end).map(move |at_us| {
+        let gap = Span { from_us, to_us: at_us };
+        from_us = at_us.saturating_add(SLICE_US);
+        gap
+    });
+    gaps.filter(move |gap| span.is_some() && gap.to_us.saturating_sub(gap.from_us) > usual_us)
+}
+
 /// Whether a condition holds in one slice; `None` if the slice does not decide.
-fn holds(seen: &Seen<'_>, condition: &Condition, window: Window) -> Option<bool> {
+fn holds(seen: &Seen<'_>, condition: &Condition, place: usize) -> Option<bool> {
+    let window = Window::Slice(place);
+    if unserved(seen, condition, window).is_some() {
+        return Some(false);
+    }
     let sides = Sides::of(seen, condition, window);
     let (left, limit) = sides.left.value.zip(sides.limit)?;
     let holds = condition.op.holds(left, limit);
-    let empty = sides.left.samples == 0 || sides.right.is_some_and(|(_, right)| right.samples == 0);
+    let empty = sides.left.samples == 0 || sides.right.as_ref().is_some_and(|(_, right)| right.samples == 0);
     match empty {
         true => latches(condition, left, limit).then_some(false),
+        false if may_turn(condition, &sides, holds).is_some() => None,
         false => Some(holds),
     }
 }
@@ -117,7 +154,7 @@ fn check(seen: &Seen<'_>, expect: &RecoverExpect, condition: &Condition, course:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::EndReason;
+    use crate::observe::{ClassSlice, EndReason};
     use crate::oracle::fixture::*;
     use crate::scenario::{Comparison, ErrorKind, Metric, Quantity, Scenario, Who};
 
@@ -150,12 +187,57 @@ mod tests {
     #[test]
     fn empty_slices_do_not_decide() {
         let scenario = recovering(500);
-        let nothing = |class: &mut crate::observe::ClassSlice| *class = crate::observe::ClassSlice::default();
+        let nothing = |class: &mut ClassSlice| *class = ClassSlice::default();
         let gap = Journal::healthy(&scenario).change(Who::All, 3_800..4_000, nothing).judge(&scenario);
         assert_eq!((gap.recovered_after_us, gap.verdict), (Some(0), Verdict::Pass));
         let silent = Journal::healthy(&scenario).change(Who::All, 3_000..4_000, nothing).judge(&scenario);
         assert_eq!(check_of(&silent, "recover").verdict, Verdict::Inconclusive);
         assert_eq!(silent.recovered_after_us, None);
+    }
+
+    /// A system that hangs shows by requests that are not sent: they are no failures, and the time is not recovered.
+    #[test]
+    fn time_in_which_nothing_was_sent_is_not_recovered() {
+        let scenario = recovering(700);
+        let hanging = |until: u64, dropped| {
+            Journal::healthy(&scenario).fail(Who::All, 3_000..3_100, ErrorKind::Timeout, PER_SLICE).change(
+                Who::All,
+                3_100..until,
+                |class| *class = ClassSlice { intended: 100, dropped, ..class.clone() },
+            )
+        };
+        let nothing = |class: &mut ClassSlice| (class.ok, class.latency_us) = (0, vec![]);
+        let course = |journal: Journal| {
+            let judged = journal.judge(&scenario);
+            (check_of(&judged, "recover").verdict, judged.recovered_after_us)
+        };
+        assert_eq!(course(hanging(3_600, 5)), (Verdict::Pass, Some(100_000)));
+        assert_eq!(course(hanging(3_600, 6)), (Verdict::Pass, Some(600_000)));
+        assert_eq!(course(hanging(3_600, 100).change(Who::All, 3_100..3_600, nothing)), (Verdict::Pass, Some(600_000)));
+        assert_eq!(course(hanging(3_800, 100).change(Who::All, 3_100..3_800, nothing)), (Verdict::Fail, Some(800_000)));
+        assert_eq!(course(hanging(4_000, 100).change(Who::All, 3_100..4_000, nothing)), (Verdict::Fail, None));
+    }
+
+    /// In a closed loop clients that all wait begin nothing: what is seen of an outage is one request of each. A pause no
+    /// longer than requests take is none.
+    #[test]
+    fn a_stall_of_a_closed_loop_is_not_recovered() {
+        let mut scenario = recovering(700);
+        scenario.load.shape = LoadShape::Closed { clients: 4 };
+        scenario.expect.recover.as_mut().unwrap().that[0] =
+            condition(Metric::ErrorRate, Comparison::Less, Quantity::Share(0.20));
+        scenario.expect.recover.as_mut().unwrap().that.truncate(1);
+        let course = |stall: std::ops::Range<u64>| {
+            // Each client has one request that fails, among those that it did before.
+            let mut journal = Journal::healthy(&scenario).fail(Who::All, 3_100..3_200, ErrorKind::Timeout, 1);
+            journal.slices.retain(|slice| !stall.contains(&(slice.at_us / 1_000)));
+            let judged = journal.judge(&scenario);
+            (check_of(&judged, "recover").verdict, judged.recovered_after_us)
+        };
+        assert_eq!(course(3_200..3_500), (Verdict::Pass, Some(0)), "as long as the slowest and two slices");
+        assert_eq!(course(3_200..3_700), (Verdict::Pass, Some(700_000)));
+        assert_eq!(course(3_200..3_800), (Verdict::Fail, Some(800_000)));
+        assert_eq!(course(3_200..4_000), (Verdict::Fail, None));
     }
 
     /// A run that ended before the objective was over is undecided; one that ended after it, still failing, is not.

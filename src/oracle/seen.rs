@@ -133,8 +133,12 @@ impl<'a> Seen<'a> {
             }
             Event::FaultHealed { at_us, fault, touched, unit, verified, problem } => {
                 let (at_us, touched, verified) = (*at_us, *touched, *verified);
-                self.fault(*fault)?.healed =
-                    Some(Healed { at_us, touched, unit: unit.clone(), verified, problem: problem.clone() });
+                let healed = Healed { at_us, touched, unit: unit.clone(), verified, problem: problem.clone() };
+                let known = &mut self.fault(*fault)?.healed;
+                // Of two the one with a problem stands, whatever came after it.
+                if known.as_ref().is_none_or(|known| known.problem.is_none()) {
+                    *known = Some(healed);
+                }
             }
             Event::Slice(slice) => self.take_slice(slice)?,
             Event::Leak(leak) => self.leaks.push(leak),

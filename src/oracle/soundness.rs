@@ -11,11 +11,14 @@ use crate::wording::{count, plural, share};
 /// its server to itself because it measures latency; at all, if it does not. Sent is compared with intended, not with
 /// the nominal rate, so the chance of a Poisson process does not matter.
 pub(super) const SENT: f64 = 0.95;
+/// More than this share of arrivals that were not sent, and what was measured is not what was asked for.
+pub(super) const NOT_SENT: f64 = 0.05;
 
 /// Everything that must be so for the other checks to mean something.
 pub(super) fn soundness(seen: &Seen<'_>, faults: &[FaultSummary]) -> Vec<Check> {
     let mut checks: Vec<Check> = ended(seen).into_iter().collect();
     checks.extend(load(seen));
+    checks.extend(ledger(seen));
     checks.extend(seen.scenario.faults.iter().zip(faults).map(|(fault, summary)| effect(seen, fault, summary)));
     checks
 }
@@ -24,6 +27,14 @@ fn ended(seen: &Seen<'_>) -> Option<Check> {
     let observed = seen.cut_off()?;
     let condition = "the run completes its phases".to_owned();
     Some(Check { list: "run".to_owned(), condition, verdict: Verdict::Inconclusive, observed })
+}
+
+/// A ledger that ran full says nothing of the writes that came after.
+fn ledger(seen: &Seen<'_>) -> Option<Check> {
+    let not_kept = seen.ledger.as_ref().map(|ledger| ledger.not_kept).filter(|not_kept| *not_kept > 0)?;
+    let condition = "every acknowledged write is compared".to_owned();
+    let observed = format!("{} beyond the ledger's capacity were not compared", plural(not_kept, "write"));
+    Some(Check { list: "ledger".to_owned(), condition, verdict: Verdict::Inconclusive, observed })
 }
 
 /// The window in which the load must arrive: a system under fault may drop arrivals, and that is not the load's failure.
@@ -198,6 +209,28 @@ mod tests {
             let judged = journal.judge(&scenario);
             assert_eq!(judged.verdict, Verdict::Inconclusive);
             assert!(check_of(&judged, "effect").observed.contains(why), "{:?}", judged.checks);
+        }
+    }
+
+    /// An undo that failed stays failed, in whatever order it is told beside one that did not.
+    #[test]
+    fn the_worse_of_two_undos_stands() {
+        let scenario = with_drop();
+        let failed = Event::FaultHealed {
+            at_us: 3_000_000,
+            fault: 0,
+            touched: 100,
+            unit: "things".into(),
+            verified: false,
+            problem: Some("it is still on".into()),
+        };
+        let mut journal = Journal::healthy(&scenario);
+        journal.more.insert(0, failed.clone());
+        let mut other = Journal::healthy(&scenario);
+        other.more.push(failed);
+        for journal in [journal, other] {
+            let summary = journal.judge(&scenario).faults.remove(0);
+            assert_eq!((summary.undone, summary.problem.as_deref()), (false, Some("it is still on")));
         }
     }
 

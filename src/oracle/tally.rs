@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::observe::ClassSlice;
 use crate::scenario::ErrorKind;
-use crate::stats::SparseHistogram;
+use crate::stats::{Observed, SparseHistogram};
 
 /// The sum of class slices.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,7 @@ pub(super) struct Tally {
     pub(super) ok: u64,
     pub(super) errors: BTreeMap<ErrorKind, u64>,
     pub(super) rows_checked: u64,
+    pub(super) writes_checked: u64,
     pub(super) leaked_rows: u64,
     pub(super) silent_empty: u64,
     pub(super) foreign_writes: u64,
@@ -39,6 +40,7 @@ impl Tally {
             (&mut self.late, slice.late),
             (&mut self.ok, slice.ok),
             (&mut self.rows_checked, slice.rows_checked),
+            (&mut self.writes_checked, slice.writes_checked),
             (&mut self.leaked_rows, slice.leaked_rows),
             (&mut self.silent_empty, slice.silent_empty),
             (&mut self.foreign_writes, slice.foreign_writes),
@@ -69,6 +71,11 @@ impl Tally {
     /// Requests that ended, either way.
     pub(super) fn finished(&self) -> u64 {
         self.ok.saturating_add(self.failed())
+    }
+
+    /// The share of the arrivals that was not sent; zero if none was due.
+    pub(super) fn dropped_share(&self) -> f64 {
+        Observed::of(self.dropped, self.intended).share().unwrap_or(0.0)
     }
 
     /// Requests that failed for want of a connection.

@@ -200,7 +200,9 @@ async fn close(
         journal.append(&event)?;
     }
     for phase in [Phase::Baseline, Phase::Inject, Phase::Recover] {
-        journal.append(&recorder.tenant_counts(phase))?;
+        for counts in recorder.tenant_counts(phase) {
+            journal.append(&counts)?;
+        }
     }
     let from = executor.now();
     journal.append(&Event::PhaseStarted { at_us: micros(from), phase: Phase::Verify })?;

@@ -168,7 +168,7 @@ metrics! {
     P99, "p99", Time, "99th percentile of latency, from the intended start.";
     Max, "max", Time, "Largest latency, from the intended start.";
     QueueWait, "queue_wait", Time, "99th percentile of the wait for a pool connection.";
-    Fairness, "fairness", Share, "Jain's index over tenants of finished / intended requests; 1 is perfectly fair.";
+    Fairness, "fairness", Share, "Jain's index over tenants of served / intended requests, failed ones not served; 1 is perfectly fair.";
     LostWrites, "lost_writes", Count, "Acknowledged writes that the database does not have.";
     DuplicateWrites, "duplicate_writes", Count, "Acknowledged writes that the database has more than once.";
     CostUsd, "cost_usd", Usd, "The price of the scenario's findings at the scale of its `[business]`.";

@@ -164,8 +164,12 @@ impl TenantPool {
 
     /// Waits for a connection, but not longer than `wait`. The time that it takes to open one counts.
     pub async fn acquire_within(&self, wait: Duration) -> Result<PooledConnection, TenancyError> {
+        // The pool's own limits are one for each of its steps, and waiting and opening are to have one together.
         let timeouts = Timeouts { wait: Some(wait), create: Some(wait), recycle: None };
-        self.pool.timeout_get(&timeouts).await.map_err(|error| match error {
+        let Ok(got) = tokio::time::timeout(wait, self.pool.timeout_get(&timeouts)).await else {
+            return Err(TenancyError::PoolTimeout { waited: wait });
+        };
+        got.map_err(|error| match error {
             PoolError::Timeout(_) => TenancyError::PoolTimeout { waited: wait },
             PoolError::Backend(error) => TenancyError::Database(error),
             PoolError::Closed => TenancyError::Setup("the pool is closed".into()),
@@ -211,5 +215,35 @@ impl TenantPool {
     /// Refuses every further request and closes the idle connections.
     pub fn close(&self) {
         self.pool.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Waiting for a place in the pool and opening the connection have one limit together, not one each.
+    #[tokio::test]
+    async fn waiting_and_opening_have_one_limit() {
+        // Takes connections and never answers.
+        let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = deaf.local_addr().unwrap().port();
+        let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port).username("nobody");
+        let wait = Duration::from_secs(1);
+        let pool = TenantPool::new(Connector::new(options, wait, Behind::Server), 1, wait).unwrap();
+        let first = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.acquire().await.map(drop) }
+        });
+        // Half of its time it waits for the place that the first one has.
+        tokio::time::sleep(wait / 2).await;
+        let begun = Instant::now();
+        let second = pool.acquire().await.map(drop);
+        assert!(begun.elapsed() < wait + wait / 4, "{:?}", begun.elapsed());
+        for refused in [first.await.unwrap(), second] {
+            assert!(matches!(refused, Err(TenancyError::PoolTimeout { waited }) if waited == wait), "{refused:?}");
+        }
     }
 }

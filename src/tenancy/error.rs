@@ -95,12 +95,7 @@ impl TenancyError {
             TenancyError::PoolTimeout { .. } => ErrorKind::PoolTimeout,
             TenancyError::Setup(_) => ErrorKind::Other,
             TenancyError::Database(error) => match (self.code().as_deref(), error) {
-                (Some("57014" | "55P03"), _) => ErrorKind::StatementTimeout,
-                (Some(code), _) => match &code[..code.len().min(2)] {
-                    "08" | "53" | "57" => ErrorKind::Connection,
-                    "22" | "23" | "42" => ErrorKind::Rejected,
-                    _ => ErrorKind::Other,
-                },
+                (Some(code), _) => kind_of_code(code),
                 (None, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_)) => ErrorKind::Connection,
                 (None, _) => ErrorKind::Other,
             },
@@ -122,6 +117,16 @@ impl TenancyError {
     /// Whether the connection cannot serve again.
     pub(super) fn is_connection_lost(&self) -> bool {
         self.kind() == ErrorKind::Connection
+    }
+}
+
+/// The kind of a SQLSTATE, by its class. Whatever the server sends is taken.
+fn kind_of_code(code: &str) -> ErrorKind {
+    match (code, code.get(..2)) {
+        ("57014" | "55P03", _) => ErrorKind::StatementTimeout,
+        (_, Some("08" | "53" | "57")) => ErrorKind::Connection,
+        (_, Some("22" | "23" | "42")) => ErrorKind::Rejected,
+        _ => ErrorKind::Other,
     }
 }
 
@@ -151,6 +156,22 @@ mod tests {
         assert!(said(TenancyError::MissingTenant).ends_with("refused before it read anything (cost impact: $0)"));
         assert_eq!(said(TenancyError::Setup("no".into())), "tenant runtime: no");
         assert_eq!(TenancyError::Database(sqlx::Error::RowNotFound).impact(), None);
+    }
+
+    /// A SQLSTATE counts by its class, and one that is none at all is taken, too.
+    #[test]
+    fn any_sqlstate_is_taken() {
+        for (code, kind) in [
+            ("57014", ErrorKind::StatementTimeout),
+            ("57P01", ErrorKind::Connection),
+            ("23505", ErrorKind::Rejected),
+            ("40001", ErrorKind::Other),
+            ("0", ErrorKind::Other),
+            ("", ErrorKind::Other),
+            ("0\u{e9}001", ErrorKind::Other),
+        ] {
+            assert_eq!(kind_of_code(code), kind, "{code:?}");
+        }
     }
 
     #[derive(Clone, Default)]

@@ -28,7 +28,7 @@ pub use context::{Directory, Tenant, current_tenant, with_tenant, without_tenant
 pub use error::TenancyError;
 pub use hook::{ContextHook, Hooks, RequestInfo, Touch};
 pub use monitor::{Monitor, MonitorAlert, THRESHOLD as MONITOR_THRESHOLD};
-pub use protections::Protections;
+pub use protections::{Changes, Protections};
 pub use runtime::{Tenancy, TenancyOptions};
 pub use statement::Residue;
 pub use transaction::{Opening, TenantTransaction};

@@ -288,17 +288,24 @@ impl Drop for TenantTransaction {
     }
 }
 
-/// A place in the tier's bulkhead and a connection, within the time that a request may wait.
+/// A place in the tier's bulkhead and a connection, both together within the time that a request may wait.
 async fn connect(
     runtime: &Tenancy,
     tenant: Option<&Tenant>,
     operation: Operation,
 ) -> Result<(Option<BulkheadPermit>, PooledConnection), TenancyError> {
+    let asked = Instant::now();
     let permit = match tenant {
         Some(tenant) => Some(runtime.enter_bulkhead(tenant.slug.tier).await?),
         None => None,
     };
-    Ok((permit, runtime.pool_for(operation).acquire().await?))
+    let pool = runtime.pool_for(operation);
+    let limit = pool.acquire_timeout();
+    let connection = pool.acquire_within(limit.saturating_sub(asked.elapsed())).await.map_err(|error| match error {
+        TenancyError::PoolTimeout { .. } => TenancyError::PoolTimeout { waited: limit },
+        other => other,
+    })?;
+    Ok((permit, connection))
 }
 
 /// Rolls back and scrubs; a connection that cannot be cleaned in time is thrown away.

@@ -181,6 +181,21 @@ fn a_swallowed_statement_is_answered_in_its_place() {
     assert_eq!(run.client_sends(&again).0, again, "it is healed");
 }
 
+/// A message with more statements than are looked at passes whole: one that was written anew would lose the others.
+#[test]
+fn a_message_of_too_many_statements_passes_whole() {
+    let rules = Rules::new(0);
+    let when = When { kind: Some(Kind::Context), ..When::default() };
+    let guard = rules.install(Rule::new(OnStatement::Swallow).when(when));
+    let mut run = session(&rules);
+    let long = |statements| format!("SET LOCAL app.tenant_id = 'a'{}", ";SELECT 1".repeat(statements));
+    let rewritten = query(&vec!["SELECT 1"; 200].join(";"));
+    assert_eq!(run.client_sends(&query(&long(200))).0, rewritten);
+    let whole = query(&long(300));
+    assert_eq!(run.client_sends(&whole), (whole.clone(), vec![]));
+    assert_eq!(guard.heal(), Effect { touched: 1, missed: 1 });
+}
+
 /// In a pipelined batch the answer to a swallowed execution waits for its turn, and an error before it takes it away.
 #[test]
 fn a_swallowed_execution_keeps_its_place_in_the_batch() {

@@ -96,7 +96,7 @@ impl ProcessFault {
             }
             _ => {
                 let writable = ask(&admin, "SELECT (NOT pg_is_in_recovery())::text").await?;
-                (writable != "true").then(|| "the server answers and takes no writes".to_owned())
+                (writable != "true").then(|| "the server answers and is still in recovery".to_owned())
             }
         })
     }

@@ -191,6 +191,13 @@ pub(super) fn new_folder(run_as: Option<&RunAs>) -> Result<(PathBuf, Lease), Sta
             folder.display()
         )));
     }
+    if !is_plain(&folder) {
+        return Err(StackError::Provider(format!(
+            "{} has a character that a shell or a configuration file takes for something else; set TMPDIR to a folder \
+             of letters, digits and `/._-+@=`",
+            folder.display()
+        )));
+    }
     let making = || StackError::io(format!("make {}", folder.display()));
     std::fs::DirBuilder::new().mode(0o700).create(&folder).map_err(making())?;
     let lease = Lease::take(&folder).map_err(making())?;
@@ -198,6 +205,11 @@ pub(super) fn new_folder(run_as: Option<&RunAs>) -> Result<(PathBuf, Lease), Sta
         chown(&folder, Some(run_as.uid), Some(run_as.gid)).map_err(making())?;
     }
     Ok((folder, lease))
+}
+
+/// Whether a path means itself wherever it is written: in SQL, in a shell's command, in a pooler's configuration.
+fn is_plain(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.chars().all(|c| c.is_alphanumeric() || "/._-+@=".contains(c)))
 }
 
 async fn init(home: &Home) -> Result<(), StackError> {
@@ -215,4 +227,20 @@ async fn init(home: &Home) -> Result<(), StackError> {
     let who = home.run_as.as_ref().map_or(String::new(), |run_as| format!(" as {}", run_as.name));
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(StackError::Provider(format!("initdb{who} in {} failed: {said}", home.folder.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A path that a shell would take apart, or that ends a literal, is refused before anything is written there.
+    #[test]
+    fn a_path_that_needs_quotes_is_refused() {
+        for plain in ["/tmp/tenant-chaos-0123abcd", "/var/folders/zz/T_1/a+b=c", "/home/jürgen/tmp"] {
+            assert!(is_plain(Path::new(plain)), "{plain}");
+        }
+        for odd in ["/tmp/my files", "/tmp/o'clock", "/tmp/a;b", "/tmp/$HOME", "/tmp/a\nb", "/tmp/\"a\"", "/tmp/*"] {
+            assert!(!is_plain(Path::new(odd)), "{odd}");
+        }
+    }
 }

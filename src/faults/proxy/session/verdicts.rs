@@ -7,7 +7,7 @@ use super::super::context::Change;
 use super::super::lane::{Fate, Outflow};
 use super::super::rule::{Kind, OnStatement};
 use super::super::rules::Active;
-use super::super::sql::{ContextChange, Statement};
+use super::super::sql::{ContextChange, MAX_STATEMENTS, Statement};
 use super::super::wire::{bind_to_portal, command_complete, request, single_text_row, text_row_header};
 use super::owed::{Answer, Batch, Owed, Step, Synthetic};
 use super::prepared::{Prepared, Run};
@@ -34,7 +34,8 @@ impl Session {
     /// Decides about a simple query of which rules touch statements. Those that they do not touch reach the server as
     /// they are, in one message.
     pub(super) fn judge_query(&mut self, query: Query<'_>, up: &mut Outflow) -> Fate {
-        if !query.whole {
+        // Statements that were not looked at would be lost with a message that is written anew.
+        if !query.whole || query.statements.len() >= MAX_STATEMENTS {
             query.verdicts.iter().flatten().for_each(|rule| rule.miss());
             up.pass(query.length);
             self.owe(Owed::shown(Answer::Query(Batch { steps: query.steps, ..Batch::default() })));

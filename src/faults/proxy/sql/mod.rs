@@ -5,4 +5,4 @@
 mod lexer;
 mod statement;
 
-pub(super) use statement::{ContextChange, Scope, Source, Statement, analyse};
+pub(super) use statement::{ContextChange, MAX_STATEMENTS, Scope, Source, Statement, analyse};

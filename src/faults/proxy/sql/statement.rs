@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::lexer::{Token, Tokens};
 use crate::scenario::StatementKind as Kind;
 
-/// Statements of one message that are looked at; those beyond pass unseen.
-const MAX_STATEMENTS: usize = 256;
+/// Statements of one message that are looked at; those beyond pass unseen, and rules miss a message that may have some.
+pub(in crate::faults::proxy) const MAX_STATEMENTS: usize = 256;
 /// Tables of one statement that are remembered.
 const MAX_TABLES: usize = 16;
 /// Longest name; the server cuts names off here.
