@@ -14,7 +14,7 @@ use super::probe::{self, Attacker, Notices, OWN, Oracle, Probe, Seen, State, Twi
 use super::prove::{Found, Ingredients, notice_script, script};
 use super::report::{CUT, Cell, Outcome};
 use super::search::Violation;
-use super::seeding::{Seeded, Tenancy, Tenant, said};
+use super::seeding::{Seeded, Tenancy, Tenant, said, words};
 use super::shown::Shown;
 
 /// Evidence is cut to this many characters.
@@ -358,10 +358,8 @@ impl<'a> Hunter<'a> {
         let finding = Finding::new(mode, severity, Status::Confirmed, &probe.object, title).evidence(evidence);
         let mut finding = finding.by(probe.verb, probe.lasting_state(), &probe.state);
         let with = Ingredients { catalogue, seeded, role, setup };
-        let word = told.and_then(|text| {
-            let words = text.split(|c: char| !(c.is_alphanumeric() || "-_@.".contains(c)));
-            words.into_iter().find(|word| probe.strangers.iter().any(|stranger| stranger.is_in(word)))
-        });
+        let word =
+            told.and_then(|text| words(text).find(|word| probe.strangers.iter().any(|stranger| stranger.is_in(word))));
         finding.reproducer_sql = match word {
             // A notice ends no statement, so SQL cannot catch it.
             Some(word) if seen.error.is_none() => notice_script(&finding, &probe, &with, word),

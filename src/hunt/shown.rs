@@ -7,7 +7,7 @@ use super::finding::{Finding, Severity};
 use super::probe::{OWN, Probe, Seen};
 use super::report::family;
 use super::search::Violation;
-use super::seeding::Tenant;
+use super::seeding::{Tenant, words};
 
 /// One finding, and every text that its probe saw.
 #[derive(Debug)]
@@ -28,8 +28,11 @@ fn texts(seen: &Seen) -> BTreeSet<String> {
 
 /// Parts of texts that carry a tenant's mark, however the verb writes rows.
 fn marked(texts: &BTreeSet<String>) -> BTreeSet<&str> {
-    let words = texts.iter().flat_map(|text| text.split(|c: char| !(c.is_alphanumeric() || "-_@.".contains(c))));
-    words.filter(|word| [Tenant::A, Tenant::B].iter().any(|tenant| tenant.is_in(word))).collect()
+    texts
+        .iter()
+        .flat_map(|text| words(text))
+        .filter(|word| [Tenant::A, Tenant::B].iter().any(|tenant| tenant.is_in(word)))
+        .collect()
 }
 
 fn has_tenant(probe: &Probe) -> bool {

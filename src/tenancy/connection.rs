@@ -231,7 +231,7 @@ mod tests {
         let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = deaf.local_addr().unwrap().port();
         let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port).username("nobody");
-        let wait = Duration::from_secs(1);
+        let wait = Duration::from_secs(2);
         let pool = TenantPool::new(Connector::new(options, wait, Behind::Server), 1, wait).unwrap();
         let first = tokio::spawn({
             let pool = pool.clone();

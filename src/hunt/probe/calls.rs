@@ -4,7 +4,7 @@ use super::probe::{Look, Oracle, Probe, Seen};
 use super::state::State;
 use crate::hunt::catalogue::{Catalogue, Function};
 use crate::hunt::finding::Severity;
-use crate::hunt::seeding::{Seeded, Tenant, literal, scalar};
+use crate::hunt::seeding::{Seeded, Tenant, literal, scalar, words};
 
 /// Tables of one query of a digest: many in one would be more than the parser's stack holds.
 const DIGESTED_TOGETHER: usize = 64;
@@ -77,10 +77,7 @@ pub(in crate::hunt) fn shows_own(probe: &Probe, seen: &Seen, function: &Function
         Some(Look::Query(query)) => query.as_str(),
         _ => "",
     };
-    let is_own = |text: &str| {
-        let mut words = text.split(|c: char| !(c.is_alphanumeric() || "-_@.".contains(c)));
-        words.any(|word| Tenant::A.is_in(word) && !said.contains(word))
-    };
+    let is_own = |text: &str| words(text).any(|word| Tenant::A.is_in(word) && !said.contains(word));
     seen.rows.iter().any(|(text, _)| !function.holds_marks || is_own(text))
 }
 

@@ -56,7 +56,7 @@ fn shows_all(attacker: &Attacker<'_>, function: &Function, call: &impl Fn(&str) 
 
 fn probe(attacker: &Attacker<'_>, function: &Function, mode: &'static str) -> Probe {
     let mut probe = attacker.own.probe(&function.signature, "CALL with SQL in an argument", mode);
-    // Whatever it answers: an error executes nothing.
+    // A value that is refused executes nothing; SQL that does not parse says that the text got into it, and no more.
     probe.refusals = READ_REFUSALS;
     probe
 }

@@ -8,7 +8,7 @@ use super::notices::Notices;
 use crate::hunt::catalogue::roles::quote;
 use crate::hunt::error::HuntError;
 use crate::hunt::finding::Severity;
-use crate::hunt::seeding::{Tenant, literal, run};
+use crate::hunt::seeding::{Tenant, literal, run, words};
 
 /// SQLSTATEs by which isolation refuses: insufficient privilege (row security too) and a view's check option.
 pub(in crate::hunt) const REFUSALS: &[&str] = &["42501", "44000"];
@@ -282,10 +282,10 @@ impl Probe {
                 });
             }
         }
-        let is_word = |c: char| c.is_alphanumeric() || "-_@.".contains(c);
         let tells = |message: &&String| {
-            let mut words = message.split(|c| !is_word(c)).map(|word| word.trim_end_matches(['.', '-']));
-            words.any(|word| self.strangers.iter().any(|stranger| stranger.is_in(word)) && !own.contains(word))
+            words(message)
+                .map(|word| word.trim_end_matches(['.', '-']))
+                .any(|word| self.strangers.iter().any(|stranger| stranger.is_in(word)) && !own.contains(word))
         };
         messages.iter().find(tells).cloned()
     }

@@ -1,11 +1,11 @@
 //! Findings that no query shows: a notification of another tenant's, and a notice with another tenant's data in it. Plain
 //! psql hears both, so their files listen to psql.
 
-use super::reproducer::{Ingredients, begins, head, raise};
+use super::reproducer::{Ingredients, begins, head, raise, seeds};
 use crate::hunt::catalogue::roles::quote;
 use crate::hunt::finding::Finding;
 use crate::hunt::probe::{Attack, Look, Oracle, Overheard, Probe};
-use crate::hunt::seeding::{Tenant, insert_sql, literal};
+use crate::hunt::seeding::{Tenant, literal};
 
 /// The file for a notification that tenant A heard. It is sent at the commit only, so what was seeded is committed and
 /// taken out again by its marks; psql prints notifications among its results, which are looked at.
@@ -25,14 +25,7 @@ pub(in crate::hunt) fn overheard_script(
         "\\set ON_ERROR_STOP on".to_owned(),
     ];
     let mut statement = |sql: String| lines.push(format!("{sql};"));
-    statement("BEGIN".into());
-    with.seeded.setup.iter().cloned().for_each(&mut statement);
-    statement("SET LOCAL session_replication_role = replica".into());
-    for (id, _, row) in &with.seeded.rows {
-        statement(insert_sql(&with.catalogue.relations[id].name, row));
-    }
-    statement("SET LOCAL session_replication_role = origin".into());
-    with.setup.iter().cloned().for_each(&mut statement);
+    seeds(with).into_iter().for_each(&mut statement);
     statement("COMMIT".into());
     heard.before.iter().cloned().for_each(&mut statement);
     statement(format!("SET SESSION AUTHORIZATION {}", quote(with.role)));

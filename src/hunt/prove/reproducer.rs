@@ -75,6 +75,17 @@ pub(in crate::hunt) fn script(finding: &Finding, probe: &Probe, with: &Ingredien
     lines.join("\n") + "\n"
 }
 
+/// Begins a transaction and makes in it what the hunt seeded.
+pub(super) fn seeds(with: &Ingredients<'_>) -> Vec<String> {
+    let mut all = vec!["BEGIN".to_owned()];
+    all.extend(with.seeded.setup.iter().cloned());
+    all.push("SET LOCAL session_replication_role = replica".to_owned());
+    all.extend(with.seeded.rows.iter().map(|(id, _, row)| insert_sql(&with.catalogue.relations[id].name, row)));
+    all.push("SET LOCAL session_replication_role = origin".to_owned());
+    all.extend(with.setup.iter().cloned());
+    all
+}
+
 /// The statements before the application's own: what is prepared, the seed, what a superuser does, and the role.
 pub(super) fn begins(probe: &Probe, with: &Ingredients<'_>) -> Vec<String> {
     let mut lines = Vec::new();
@@ -83,15 +94,7 @@ pub(super) fn begins(probe: &Probe, with: &Ingredients<'_>) -> Vec<String> {
         // Tenants that are roles must be there before the transaction too.
         with.seeded.setup.iter().cloned().for_each(&mut statement);
     }
-    probe.prepare.iter().cloned().for_each(&mut statement);
-    statement("BEGIN".into());
-    with.seeded.setup.iter().cloned().for_each(&mut statement);
-    statement("SET LOCAL session_replication_role = replica".into());
-    for (id, _, row) in &with.seeded.rows {
-        statement(insert_sql(&with.catalogue.relations[id].name, row));
-    }
-    statement("SET LOCAL session_replication_role = origin".into());
-    with.setup.iter().cloned().chain(refresh(with.catalogue)).for_each(&mut statement);
+    probe.prepare.iter().cloned().chain(seeds(with)).chain(refresh(with.catalogue)).for_each(&mut statement);
     probe.before.iter().cloned().for_each(&mut statement);
     statement(format!("SET LOCAL SESSION AUTHORIZATION {}", quote(with.role)));
     lines

@@ -63,6 +63,8 @@ WITH RECURSIVE me AS (
     -- A name may hold what has a meaning in a regular expression.
     CROSS JOIN LATERAL (SELECT regexp_replace(replace(c.relname::text, '"', '""'), '(\W)', '\\\1', 'g') AS escaped) e
     WHERE n.nspname !~ '^(pg_|information_schema)' AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+), floor AS (
+    SELECT left(f, -1)::oid AS relid, string_agg(right(f, 1), '') AS commands FROM unnest($4::text[]) f GROUP BY 1
 ), pol AS (
     SELECT p.oid, p.polrelid AS relid, r.name, p.polname AS policy, p.polcmd AS cmd, p.polpermissive AS permissive,
            pg_get_expr(p.polqual, p.polrelid) AS qual, pg_get_expr(p.polwithcheck, p.polrelid) AS checks,
@@ -75,9 +77,8 @@ WITH RECURSIVE me AS (
                         OR d.refclassid = 'pg_class'::regclass AND d.refobjid <> p.polrelid)) AS looks_elsewhere,
            -- Its commands that no restrictive policy holds to the tenant; `m` is the new row of an UPDATE.
            translate(CASE p.polcmd WHEN '*' THEN 'rawmd' WHEN 'w' THEN 'wm' ELSE p.polcmd::text END,
-                     coalesce((SELECT string_agg(right(f, 1), '') FROM unnest($4::text[]) f
-                               WHERE left(f, -1) = p.polrelid::text), ''), '') AS open
-    FROM pg_policy p JOIN rel r ON r.oid = p.polrelid CROSS JOIN me
+                     coalesce(f.commands, ''), '') AS open
+    FROM pg_policy p JOIN rel r ON r.oid = p.polrelid LEFT JOIN floor f ON f.relid = p.polrelid CROSS JOIN me
     WHERE p.polroles = '{0}' OR EXISTS (SELECT FROM unnest(p.polroles) g WHERE pg_has_role(me.oid, g, 'USAGE'))
 ), fk AS (
     SELECT con.oid, con.conname, con.conrelid AS child, con.confrelid AS parent, con.confdeltype AS on_delete,

@@ -8,4 +8,4 @@ mod values;
 
 pub(in crate::hunt) use ended::standings;
 pub(in crate::hunt) use seed::{Seeded, insert_sql, run, said, seed};
-pub(in crate::hunt) use values::{Tenancy, Tenant, literal, of_type, scalar};
+pub(in crate::hunt) use values::{Tenancy, Tenant, literal, of_type, scalar, words};

@@ -14,6 +14,11 @@ pub(in crate::hunt) enum Tenant {
     Shared,
 }
 
+/// The parts of a text, however the server writes rows and messages: a mark is in one of them, whole.
+pub(in crate::hunt) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_alphanumeric() || "-_@.".contains(c))).filter(|word| !word.is_empty())
+}
+
 impl Tenant {
     /// Regular expression of what only this tenant's rows hold.
     pub(in crate::hunt) fn marks(self) -> &'static str {
