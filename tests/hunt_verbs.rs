@@ -121,6 +121,7 @@ const CAUGHT: &[(&str, &str)] = &[
     ("half reset", "tenants cursor of another tenant"),
     ("half reset", "tenants prepared statement of another tenant"),
     ("half reset", "tenants advisory lock of another tenant"),
+    ("half reset", "tenants subscription of another tenant"),
 ];
 
 async fn leaking(server: &Server, schema: &str, sql: &str, role: &str, config: &str) -> BTreeSet<String> {

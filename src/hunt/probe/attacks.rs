@@ -225,7 +225,7 @@ impl Attacker<'_> {
         let Some((table, read)) = tables.filter_map(|(_, table)| Some((table, read_sql(table)?))).next() else {
             return vec![];
         };
-        let artefacts: [(&'static str, String, Look); 4] = [
+        let artefacts: [(&'static str, String, Look); 5] = [
             (
                 "temporary table of another tenant",
                 format!("CREATE TEMP TABLE hunt_left (r) AS SELECT '{}'::text", mark()),
@@ -240,6 +240,11 @@ impl Attacker<'_> {
                 "prepared statement of another tenant",
                 format!("PREPARE hunt_left AS {read} /* {} */", mark()),
                 Look::Query("SELECT statement FROM pg_prepared_statements".to_owned()),
+            ),
+            (
+                "subscription of another tenant",
+                format!("LISTEN \"{}\"", mark()),
+                Look::Query("SELECT pg_listening_channels()".to_owned()),
             ),
             (
                 "advisory lock of another tenant",
